@@ -1,0 +1,176 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Format says how the bytes of a body are to be read.
+type Format string
+
+// The formats a body can have. JSON is also what a step that makes a new body writes.
+const (
+	JSON   Format = "json"   // objects, lists, strings, [json.Number], booleans, nil
+	Form   Format = "form"   // application/x-www-form-urlencoded: a string for each field, a list where it is repeated
+	NDJSON Format = "ndjson" // one JSON value a line: a list
+	Text   Format = "text"   // a string of valid UTF-8
+	Binary Format = "binary" // the bytes as they are
+)
+
+// Formats lists the formats in the order the manual shows them.
+var Formats = []Format{JSON, Form, NDJSON, Text, Binary}
+
+// ContentType is the media type a body of the format is sent with.
+func (f Format) ContentType() string {
+	switch f {
+	case JSON:
+		return "application/json"
+	case Form:
+		return "application/x-www-form-urlencoded"
+	case NDJSON:
+		return "application/x-ndjson"
+	case Text:
+		return "text/plain; charset=utf-8"
+	default:
+		return "application/octet-stream"
+	}
+}
+
+// Body is a payload. It is held as bytes, as a value, or as both: bytes are
+// decoded on first need, a value is encoded on first need, each once. It is
+// safe for concurrent use, and neither its bytes nor its value may be changed.
+type Body struct {
+	format Format
+
+	decode sync.Once
+	value  any
+	valErr error
+
+	encode sync.Once
+	raw    []byte
+	rawErr error
+}
+
+// NewBody is a body of these bytes. Whether they can be decoded shows at the first [Body.Value].
+func NewBody(format Format, raw []byte) *Body {
+	b := &Body{format: format, raw: raw}
+	b.encode.Do(func() {})
+	return b
+}
+
+// BodyOf is a JSON body of this value, which may hold maps with string keys,
+// lists, strings, numbers ([json.Number] keeps its text), booleans, times, bytes and nil.
+func BodyOf(value any) *Body {
+	b := &Body{format: JSON, value: value}
+	b.decode.Do(func() {})
+	return b
+}
+
+// Format is the format of the body's bytes.
+func (b *Body) Format() Format { return b.format }
+
+// Value is the body decoded. Numbers are [json.Number], so that an identifier of
+// nineteen digits and a price of 10.10 keep their text.
+func (b *Body) Value() (any, error) {
+	b.decode.Do(func() { b.value, b.valErr = Decode(b.format, b.raw) })
+	return b.value, b.valErr
+}
+
+// Raw is the body as bytes: what was received, or the JSON of what a step made.
+func (b *Body) Raw() ([]byte, error) {
+	b.encode.Do(func() { b.raw, b.rawErr = EncodeJSON(b.value) })
+	return b.raw, b.rawErr
+}
+
+// Decode reads bytes of a format. An empty body is nil, except that empty text
+// is "" and empty binary is no bytes.
+func Decode(f Format, raw []byte) (any, error) {
+	switch f {
+	case JSON:
+		if len(bytes.TrimSpace(raw)) == 0 {
+			return nil, nil
+		}
+		return decodeJSON(raw)
+	case NDJSON:
+		return decodeNDJSON(raw)
+	case Form:
+		return decodeForm(raw)
+	case Text:
+		if !utf8.Valid(raw) {
+			return nil, errors.New("the text is not valid UTF-8")
+		}
+		return string(raw), nil
+	case Binary:
+		return raw, nil
+	}
+	return nil, fmt.Errorf("unknown format %q", f)
+}
+
+// EncodeJSON writes a value as JSON on one line, without the escapes that only HTML needs.
+func EncodeJSON(value any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return nil, fmt.Errorf("cannot be written as JSON: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func decodeJSON(raw []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return nil, errors.New("the JSON ends too early")
+		}
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("something follows the JSON value at byte %d", dec.InputOffset())
+	}
+	return v, nil
+}
+
+func decodeNDJSON(raw []byte) (any, error) {
+	list := []any{}
+	for n, line := range bytes.Split(raw, []byte("\n")) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		v, err := decodeJSON(line)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+func decodeForm(raw []byte) (any, error) {
+	q, err := url.ParseQuery(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return nil, err
+	}
+	fields := make(map[string]any, len(q))
+	for name, values := range q {
+		if len(values) == 1 {
+			fields[name] = values[0]
+			continue
+		}
+		list := make([]any, len(values))
+		for i, v := range values {
+			list[i] = v
+		}
+		fields[name] = list
+	}
+	return fields, nil
+}

@@ -1,0 +1,83 @@
+// Package event is the ground everything stands on: what an event is, what a
+// delivery of it is, and the small interfaces that sources, transforms and
+// sinks fill. It knows no network, no store and no configuration file, and it
+// imports the standard library alone, so that a kind of sink can be written,
+// tested and deleted without looking at anything else.
+package event
+
+import (
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"time"
+
+	"crypto/sha256"
+)
+
+// Event is one thing that happened, as its sender told it.
+//
+// An event is a value that is never changed: a step that wants another body
+// makes a copy with [Event.WithBody].
+type Event struct {
+	// ID is what makes a second delivery of the same event the same event. It
+	// stays the same at every retry, hop and replay. A part of a split event is
+	// called "<id>/<index>".
+	ID string
+	// Source is the name of the source that accepted the event.
+	Source string
+	// Type is the sender's word for what happened, "" if it has none.
+	Type string
+	// Time is when the event was accepted, in UTC. Expressions call it received_at.
+	Time time.Time
+	// Stamp is unique to one acceptance or one replay; hand-overs between
+	// stages are named after it.
+	Stamp string
+	// Element is the place of this part in a split event ("0", "2/1"), "" for a whole one.
+	Element string
+	// Request is what is kept of the request that brought the event.
+	Request RequestInfo
+	// Body is the payload as it stands now, Original as it was received.
+	Body, Original *Body
+}
+
+// RequestInfo is what is kept of the request that brought an event. What the
+// sender proved itself with is not among it.
+type RequestInfo struct {
+	Method   string
+	Path     string
+	RemoteIP string
+	Header   http.Header
+	Query    url.Values
+	Params   map[string]string // the {name} parts of the path
+}
+
+// WithBody is the event with another body; everything else stays.
+func (e *Event) WithBody(b *Body) *Event {
+	c := *e
+	c.Body = b
+	return &c
+}
+
+// DeliveryID names the delivery of this event on a route of a pipeline. It is
+// the same at each attempt, at each hop of a chain and when a dead letter is
+// replayed. It has the form of a UUID (version 8, RFC 9562), so that a uuid
+// column can hold it.
+func (e *Event) DeliveryID(pipeline, route string) string {
+	h := sha256.New()
+	for _, s := range []string{e.Source, e.ID, pipeline, route} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	var sum [sha256.Size]byte
+	u := h.Sum(sum[:0])[:16]
+	u[6] = u[6]&0x0f | 0x80
+	u[8] = u[8]&0x3f | 0x80
+	var b [36]byte
+	hex.Encode(b[0:8], u[0:4])
+	hex.Encode(b[9:13], u[4:6])
+	hex.Encode(b[14:18], u[6:8])
+	hex.Encode(b[19:23], u[8:10])
+	hex.Encode(b[24:36], u[10:16])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}

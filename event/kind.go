@@ -1,0 +1,91 @@
+package event
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// A kind describes a sort of source, step or sink: its word in the file, its
+// settings and how to make one. Settings is a function returning a pointer to a
+// struct that holds the defaults; the configuration writes the user's YAML over
+// it. The struct's fields say what may be written:
+//
+//	URL     event.Template            `yaml:"url" required:"true" doc:"where to send"`
+//	Method  string                    `yaml:"method" enum:"POST,PUT,PATCH" doc:"…"`
+//	Headers map[string]event.Template `yaml:"headers" doc:"…"`
+//	Keep    event.Expr                `yaml:"keep" short:"true" want:"bool"`
+//
+// yaml is the word; required refuses its absence; enum lists the values; doc is
+// a line for the manual and the schema; want is what an [Expr] must give; short
+// marks the one field that a bare scalar or list stands for (filter: body.ok is
+// filter: {keep: body.ok}). Fields may be string, bool, int, float64, []T, map[string]T, a
+// pointer to a struct (nil when left out), a struct, and the types of this package:
+// [Secret] [Duration] [Size] [Path] [File] [Expr] [Template] [*Mapping] [Format].
+// A settings type may have Validate() []*FieldError for what types cannot say.
+
+// SourceKind is a sort of source.
+type SourceKind struct {
+	Name     string // what type: says
+	Doc      string
+	Settings func() any
+	Open     func(settings any, o SourceOptions) (Source, error)
+}
+
+// SourceOptions are what a source is told beside its settings.
+type SourceOptions struct {
+	Name string
+	Log  *slog.Logger
+}
+
+// TransformKind is a sort of step.
+type TransformKind struct {
+	Name     string // the step's word
+	Doc      string
+	Settings func() any
+	Open     func(settings any) (Transform, error)
+	// Shape is what is known of the body after the step; nil: what was known before still holds.
+	Shape func(before *Shape, settings any) *Shape
+}
+
+// SinkKind is a sort of sink.
+type SinkKind struct {
+	Name     string // what type: says
+	Doc      string
+	Settings func() any
+	// Batch is how many deliveries a batch holds unless the sink's batch setting says otherwise; 0 is 1.
+	Batch int
+	// Open makes the sink. It may be slow, but it must not fail because the
+	// receiver is away: that is for Deliver to find out.
+	Open func(ctx context.Context, settings any, o SinkOptions) (Sink, error)
+}
+
+// SinkOptions are what a sink is told beside its settings.
+type SinkOptions struct {
+	Name        string
+	Concurrency int // how many Deliver calls there are at once at the most
+	Log         *slog.Logger
+}
+
+// Kinds are all the sorts there are, and the language their settings are written in.
+type Kinds struct {
+	Sources    []SourceKind
+	Transforms []TransformKind
+	Sinks      []SinkKind
+	Language   func(env func(name string) (string, bool)) Language
+}
+
+// Validator is implemented by settings that check what types cannot say.
+type Validator interface {
+	Validate() []*FieldError
+}
+
+// SettingsOf is a kind's settings as the type they were made with. Handing over
+// another kind's is a programming error and panics.
+func SettingsOf[T any](settings any) *T {
+	s, ok := settings.(*T)
+	if !ok {
+		panic(fmt.Sprintf("event: settings are %T, not %T", settings, s))
+	}
+	return s
+}

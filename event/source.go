@@ -1,0 +1,61 @@
+package event
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Request is one HTTP request as a source sees it: read to its end, within the source's limit.
+type Request struct {
+	Method   string
+	Path     string            // as the sender wrote it, still escaped
+	Query    url.Values        // decoded
+	Params   map[string]string // the {name} parts of the path
+	Header   http.Header
+	RemoteIP netip.Addr // the sender's, as far as trusted proxies say so
+	URL      string     // the whole URL the sender called, for schemes that sign it
+	Body     []byte
+	Time     time.Time // when it came, UTC
+	Stamp    string    // unique to this request; the event's id where the sender names none
+}
+
+// Source turns a request into an event or refuses it. It opens no sockets and
+// starts no goroutines; it is safe for concurrent use. Receiving the same
+// request twice gives the same answer.
+type Source interface {
+	// Receive verifies, decodes and names. The error is a *[Refusal] when the
+	// sender is at fault; any other error is ours and answered with 500.
+	Receive(ctx context.Context, r *Request) (*Receipt, error)
+}
+
+// Receipt is what a source makes of a request it accepts.
+type Receipt struct {
+	// Event is to be stored before the answer is sent; nil when the request
+	// wants an answer alone, as a handshake does.
+	Event *Event
+	// Status, Header and Body are the answer; a Status of 0 is the engine's own 202 with the id.
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Refusal is a request turned away. Its text goes to the sender, so it never
+// says what would have been right.
+type Refusal struct {
+	Status     int           // 4xx
+	Reason     string        // one word for the metric: signature, timestamp, missing_header, decode, id, …
+	Detail     string        // a sentence for the sender
+	Header     http.Header   // more headers of the answer, such as WWW-Authenticate
+	RetryAfter time.Duration // when the sender should come again; 0 says nothing
+}
+
+// Refuse is a refusal with a status, a reason and a sentence.
+func Refuse(status int, reason, format string, args ...any) *Refusal {
+	return &Refusal{Status: status, Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.Reason, r.Detail) }
