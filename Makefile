@@ -1,0 +1,58 @@
+# The work on Trotline. `make` alone lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# The race detector needs a C compiler; everything else does without.
+RACE := $(shell command -v gcc cc clang >/dev/null 2>&1 && echo -race)
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## the binary, static, in bin/trotline
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/trotline ./cmd/trotline
+
+.PHONY: test
+test: postgres ## every test, with the race detector, a real NATS and a real Postgres
+	go test $(RACE) -timeout 18m ./...
+
+.PHONY: postgres
+postgres: ## install a Postgres server for the tests, where there is none
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		if command -v apt-get >/dev/null; then \
+			$$as_root apt-get update -q && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -qy --no-install-recommends postgresql; \
+		else echo "no Postgres server found: its tests will be skipped"; fi; }
+
+.PHONY: bench
+bench: ## how fast, beside a bare handler in the same run
+	go run ./bench
+
+.PHONY: lint
+lint: bin/golangci-lint ## vet, formatting, and the linter with a rule for each floor
+	go vet ./...
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	bin/golangci-lint run ./...
+
+bin/golangci-lint:
+	GOBIN=$(CURDIR)/bin go install $(LINTER)
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## every fuzz target, FUZZTIME (20s) each
+	@set -e; for pkg in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; done
+
+.PHONY: docs
+docs: ## load every YAML block of the manual, as a user would paste it
+	go test -count=1 -run '^TestDocs' ./cmd/trotline
+
+.PHONY: cross
+cross: ## build for every platform
+	@set -e; for p in $(PLATFORMS); do echo "build $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build -o /dev/null ./cmd/trotline; done

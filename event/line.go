@@ -1,0 +1,59 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+// WriteJSON appends the body to w as JSON on one line. A JSON body keeps the
+// text of its numbers and the order of its fields and loses only the space
+// between them; an empty one is null. A form is an object, NDJSON is a list,
+// text is a string, and binary is its base64 (RFC 4648, section 4) in a string.
+// After an error w is as it was.
+func (b *Body) WriteJSON(w *bytes.Buffer) error {
+	raw, err := b.asJSON()
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		raw = []byte("null")
+	}
+	return json.Compact(w, raw)
+}
+
+func (b *Body) asJSON() ([]byte, error) {
+	if b.format == JSON {
+		return b.Raw()
+	}
+	v, err := b.Value()
+	if err != nil {
+		return nil, err
+	}
+	return EncodeJSON(v)
+}
+
+// WriteJSON appends the delivery to w as one line of JSON without its end:
+// {"id", "source", "type", "time", "delivery_id", "body"}, where body is what
+// [Body.WriteJSON] writes. After an error w is as it was.
+func (d *Delivery) WriteJSON(w *bytes.Buffer) error {
+	start := w.Len()
+	head, err := EncodeJSON(struct {
+		ID         string    `json:"id"`
+		Source     string    `json:"source"`
+		Type       string    `json:"type"`
+		Time       time.Time `json:"time"`
+		DeliveryID string    `json:"delivery_id"`
+	}{d.Event.ID, d.Event.Source, d.Event.Type, d.Event.Time, d.ID})
+	if err != nil {
+		return err
+	}
+	w.Write(bytes.TrimSuffix(head, []byte("}")))
+	w.WriteString(`,"body":`)
+	if err := d.Event.Body.WriteJSON(w); err != nil {
+		w.Truncate(start)
+		return err
+	}
+	w.WriteByte('}')
+	return nil
+}
