@@ -1,0 +1,91 @@
+package door
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/trotline/trotline/event"
+)
+
+// firstRead is how much memory a body gets before a byte of it is there: a
+// Content-Length is only a claim. More is given as the bytes come.
+const firstRead = 64 << 10
+
+// held is a body and the memory it takes up.
+type held struct {
+	bytes []byte
+	taken int64
+	from  *gauge
+}
+
+// release gives the memory back. Whoever still has the bytes may keep them.
+func (h *held) release() { h.from.give(h.taken) }
+
+// read reads a request's body whole. One that is longer than the limit is
+// refused, before it is read where its length is known; it is never cut short.
+func (h *held) read(r *http.Request, limit int64) error {
+	if r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	size, most := int64(4<<10), limit+1 // one byte more than the limit tells a body that is too long
+	if r.ContentLength >= 0 {
+		size, most = firstRead, r.ContentLength
+	}
+	if err := h.grow(min(size, most)); err != nil {
+		return err
+	}
+	for int64(len(h.bytes)) != r.ContentLength {
+		if len(h.bytes) == cap(h.bytes) {
+			if err := h.grow(min(2*int64(cap(h.bytes)), most)); err != nil {
+				return err
+			}
+		}
+		n, err := r.Body.Read(h.bytes[len(h.bytes):cap(h.bytes)])
+		h.bytes = h.bytes[:len(h.bytes)+n]
+		switch {
+		case int64(len(h.bytes)) > limit:
+			return tooLarge(limit)
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return brokenOff(err)
+		}
+	}
+	return nil
+}
+
+// grow makes room for size bytes.
+func (h *held) grow(size int64) error {
+	more := size - int64(cap(h.bytes))
+	if !h.from.take(more) {
+		return busy("Too many bodies are being received.")
+	}
+	h.taken += more
+	grown := make([]byte, len(h.bytes), size)
+	copy(grown, h.bytes)
+	h.bytes = grown
+	return nil
+}
+
+func tooLarge(limit int64) error {
+	return event.Refuse(http.StatusRequestEntityTooLarge, "too_large", "The body is larger than %d bytes.", limit)
+}
+
+// brokenOff is a body that did not come whole.
+func brokenOff(err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return event.Refuse(http.StatusRequestTimeout, "timeout", "The body did not come in time.")
+	}
+	return event.Refuse(http.StatusBadRequest, "incomplete", "The body did not come whole.")
+}
+
+// busy is a request that we, not its sender, are too full for.
+func busy(detail string) error {
+	refusal := event.Refuse(http.StatusServiceUnavailable, "busy", "%s", detail)
+	refusal.RetryAfter = time.Second
+	return refusal
+}

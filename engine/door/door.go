@@ -1,0 +1,152 @@
+// Package door is the HTTP listener. It finds the source of a request in a
+// table that is swapped whole, reads the body within limits, lets the source
+// make an event of it, and answers 2xx only once the event is stored.
+package door
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what a door is made of.
+type Options struct {
+	Store        Store
+	Table        *Table        // the first one; nil answers 503 until [Door.Swap]
+	Certificates *Certificates // nil serves without TLS
+	Observer     Observer      // nil observes nothing
+	Log          *slog.Logger  // nil is slog.Default
+	Limits       Limits
+}
+
+// Limits bound what senders can take up. A zero is the default.
+type Limits struct {
+	Header        int           // bytes of a request's header; 64 KiB
+	HeaderTimeout time.Duration // for a request's header to come; 10s
+	ReadTimeout   time.Duration // for a request to come whole; 30s
+	WriteTimeout  time.Duration // from the end of the header to the end of the answer; 60s
+	IdleTimeout   time.Duration // of a connection between two requests; 120s
+	Requests      int64         // at once; 4096. One more is answered 503
+	Bodies        int64         // bytes of all bodies held at once; 256 MiB. More is answered 503
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Header:        orDefault(l.Header, 64<<10),
+		HeaderTimeout: orDefault(l.HeaderTimeout, 10*time.Second),
+		ReadTimeout:   orDefault(l.ReadTimeout, 30*time.Second),
+		WriteTimeout:  orDefault(l.WriteTimeout, 60*time.Second),
+		IdleTimeout:   orDefault(l.IdleTimeout, 120*time.Second),
+		Requests:      orDefault(l.Requests, 4096),
+		Bodies:        orDefault(l.Bodies, 256<<20),
+	}
+}
+
+func orDefault[T int | int64 | time.Duration](value, fallback T) T {
+	if value == 0 {
+		return fallback
+	}
+	return value
+}
+
+// Door takes requests. All its methods are safe for concurrent use.
+type Door struct {
+	store    Store
+	observer Observer
+	log      *slog.Logger
+	table    atomic.Pointer[inForce]
+	requests gauge
+	bodies   gauge
+	draining atomic.Bool
+	failing  atomic.Bool // the last attempt to store an event failed
+	tls      bool
+	server   *http.Server
+
+	// working ends when requests are abandoned. Requests do not end with their
+	// senders' connections: what came whole is stored, and a sender that has
+	// gone meanwhile comes again and finds a duplicate.
+	working context.Context
+	abandon context.CancelFunc
+}
+
+// New is a door that does not listen yet.
+func New(o Options) *Door {
+	limits := o.Limits.withDefaults()
+	d := &Door{
+		store:    o.Store,
+		observer: o.Observer,
+		log:      o.Log,
+		requests: gauge{limit: limits.Requests},
+		bodies:   gauge{limit: limits.Bodies},
+	}
+	if d.observer == nil {
+		d.observer = unobserved{}
+	}
+	if d.log == nil {
+		d.log = slog.Default()
+	}
+	d.working, d.abandon = context.WithCancel(context.Background())
+	if o.Table != nil {
+		d.Swap(o.Table)
+	}
+	d.server = &http.Server{
+		Handler:           d.Handler(),
+		MaxHeaderBytes:    limits.Header,
+		ReadHeaderTimeout: limits.HeaderTimeout,
+		ReadTimeout:       limits.ReadTimeout,
+		WriteTimeout:      limits.WriteTimeout,
+		IdleTimeout:       limits.IdleTimeout,
+		// What strangers do to a port is no error of ours.
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+	}
+	if o.Certificates != nil {
+		d.tls = true
+		d.server.TLSConfig = o.Certificates.Config()
+	}
+	return d
+}
+
+// Swap puts a table in force, in one store. Requests that have begun go on with
+// the table they found, unless the store finds their event stale.
+func (d *Door) Swap(t *Table) {
+	before := d.table.Swap(&inForce{Table: t, superseded: make(chan struct{})})
+	if before != nil {
+		close(before.superseded)
+	}
+}
+
+// Serve takes requests from a listener until [Door.Shutdown], and closes it. It
+// may be called for several listeners.
+func (d *Door) Serve(l net.Listener) error {
+	var err error
+	if d.tls {
+		err = d.server.ServeTLS(l, "", "")
+	} else {
+		err = d.server.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Shutdown closes the listeners, answers new requests on open connections with
+// 503, and returns when those that had begun are answered. When ctx ends first,
+// they are abandoned and their connections closed. It may be called twice, and
+// on a door that never served.
+func (d *Door) Shutdown(ctx context.Context) error {
+	d.draining.Store(true)
+	err := d.server.Shutdown(ctx)
+	d.abandon()
+	if err != nil {
+		return errors.Join(err, d.server.Close())
+	}
+	return nil
+}
+
+// Handler is the door without its listener.
+func (d *Door) Handler() http.Handler { return http.HandlerFunc(d.serve) }

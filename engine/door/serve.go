@@ -1,0 +1,262 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/trotline/trotline/event"
+)
+
+// storeRetry is when a sender should come again after its event could not be
+// stored, unless the store knows better.
+const storeRetry = 5 * time.Second
+
+// staleWait is how long a request waits for the table that made its own stale.
+const staleWait = 5 * time.Second
+
+func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
+	a := d.answer(r, time.Now())
+	a.write(w)
+}
+
+// answer takes a request from its header to its answer, which is written after
+// all that the request held is given back.
+func (d *Door) answer(r *http.Request, start time.Time) (a answer) {
+	v := &visit{door: d, start: start}
+	defer func() {
+		if fault := recover(); fault != nil {
+			d.log.Error("receiving a request panicked; it was answered with 500",
+				"source", v.source(), "panic", harmless(fault), "stack", string(debug.Stack()))
+			a = v.refuse(internal())
+		}
+	}()
+	a, err := v.receive(r)
+	if err == nil {
+		return a
+	}
+	refusal, ok := asRefusal(err)
+	if !ok {
+		d.log.Error("a request could not be received; it was answered with 500", "source", v.source(), "error", err)
+		refusal = internal()
+	}
+	return v.refuse(refusal)
+}
+
+// visit is one request on its way through the door.
+type visit struct {
+	door   *Door
+	start  time.Time
+	table  *inForce
+	route  *route
+	params map[string]string
+	remote netip.Addr
+}
+
+// source is the name of the source the request leads to, "" before that is known.
+func (v *visit) source() string {
+	if v.route == nil {
+		return ""
+	}
+	return v.route.Source
+}
+
+func (v *visit) refuse(r *event.Refusal) answer {
+	if r.Reason != reasonStore { // counted as failed
+		v.door.observer.Refused(v.source(), r.Reason, r.Status)
+	}
+	return refused(r)
+}
+
+// receive does what needs no body first: a stranger's megabytes are not read to be refused.
+func (v *visit) receive(r *http.Request) (answer, error) {
+	d := v.door
+	if d.draining.Load() {
+		return answer{}, draining()
+	}
+	if !d.requests.take(1) {
+		return answer{}, busy("Too many requests at once.")
+	}
+	defer d.requests.give(1)
+	if err := v.admit(r); err != nil {
+		return answer{}, err
+	}
+	body := held{from: &d.bodies}
+	defer body.release()
+	if err := body.read(r, v.route.MaxBody); err != nil {
+		return answer{}, err
+	}
+	stamp, err := uuid.NewV7()
+	if err != nil {
+		return answer{}, fmt.Errorf("make a stamp: %w", err)
+	}
+	return v.store(r, body.bytes, stamp.String())
+}
+
+// admit finds the route in the table in force, and tells whether the request may take it.
+func (v *visit) admit(r *http.Request) error {
+	if v.table = v.door.table.Load(); v.table == nil {
+		return busy("The server is starting; send it again.")
+	}
+	v.route, v.params = v.table.match(r.URL)
+	if v.route == nil {
+		return event.Refuse(http.StatusNotFound, "path", "There is no source at this path.")
+	}
+	if !slices.Contains(v.route.Methods, r.Method) {
+		refusal := event.Refuse(http.StatusMethodNotAllowed, "method", "The method %s is not taken here.", r.Method)
+		refusal.Header = http.Header{"Allow": v.route.allow}
+		return refusal
+	}
+	v.remote = v.table.remoteIP(r)
+	if len(v.route.AllowIPs) > 0 && !within(v.route.AllowIPs, v.remote) {
+		return event.Refuse(http.StatusForbidden, "ip", "The address %s may not send here.", v.remote)
+	}
+	return nil
+}
+
+// store lets the source make an event and stores it. When an edit has come in
+// between, the request is received again by the rules that are in force now.
+func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error) {
+	for {
+		receipt, err := v.route.Receiver.Receive(v.door.working, v.request(r, body, stamp))
+		if err != nil {
+			return answer{}, err
+		}
+		if receipt.Event == nil {
+			return own(receipt), nil
+		}
+		stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+		switch {
+		case err == nil:
+			return v.accepted(receipt, stored), nil
+		case !errors.Is(err, ErrStale):
+			return answer{}, v.failed(err)
+		}
+		if err := v.next(r, int64(len(body))); err != nil {
+			return answer{}, err
+		}
+	}
+}
+
+// next waits for the table that came after the visit's, and is admitted by it.
+func (v *visit) next(r *http.Request, size int64) error {
+	ctx, cancel := context.WithTimeout(v.door.working, staleWait)
+	defer cancel()
+	select {
+	case <-v.table.superseded:
+	case <-ctx.Done():
+		return v.failed(ErrStale)
+	}
+	if err := v.admit(r); err != nil {
+		return err
+	}
+	if size > v.route.MaxBody {
+		return tooLarge(v.route.MaxBody)
+	}
+	return nil
+}
+
+// request is the request as sources see it.
+func (v *visit) request(r *http.Request, body []byte, stamp string) *event.Request {
+	q := &event.Request{
+		Method:   r.Method,
+		Path:     r.URL.EscapedPath(),
+		Params:   v.params,
+		Header:   r.Header,
+		RemoteIP: v.remote,
+		URL:      v.publicURL(r),
+		Body:     body,
+		Time:     v.start.UTC().Round(0), // without the monotonic clock, which ends with the process
+		Stamp:    stamp,
+	}
+	if r.URL.RawQuery != "" {
+		q.Query = r.URL.Query()
+	}
+	return q
+}
+
+func (v *visit) publicURL(r *http.Request) string {
+	base := v.route.PublicURL
+	if base == "" {
+		base = "http://" + r.Host
+		if r.TLS != nil {
+			base = "https://" + r.Host
+		}
+	}
+	return base + r.URL.RequestURI()
+}
+
+// accepted answers for an event that is stored.
+func (v *visit) accepted(receipt *event.Receipt, stored Stored) answer {
+	d := v.door
+	if d.failing.Load() && d.failing.CompareAndSwap(true, false) {
+		d.log.Info("events are stored again")
+	}
+	if stored.Duplicate {
+		d.observer.Duplicate(v.route.Source)
+	} else {
+		d.observer.Accepted(v.route.Source, time.Since(v.start))
+	}
+	if receipt.Status != 0 {
+		return own(receipt)
+	}
+	return acceptedAs(receipt.Event.ID, stored.Duplicate)
+}
+
+// reasonStore is the reason of an event that could not be stored.
+const reasonStore = "store"
+
+// failed asks the sender to come again. A store that fails does so for every
+// request, so the first one is logged, and the first that succeeds.
+func (v *visit) failed(err error) error {
+	d := v.door
+	d.observer.Failed(v.route.Source)
+	if d.failing.CompareAndSwap(false, true) {
+		d.log.Error("an event could not be stored; its sender was told to come again with 503",
+			"source", v.route.Source, "error", err)
+	}
+	refusal := event.Refuse(http.StatusServiceUnavailable, reasonStore, "The event cannot be stored now; send it again.")
+	refusal.RetryAfter = max(storeRetry, event.RetryDelay(err))
+	return refusal
+}
+
+// own is the answer a source gives itself.
+func own(r *event.Receipt) answer {
+	a := answer{status: r.Status, header: r.Header, body: r.Body}
+	if r.Header.Get("Content-Type") == "" {
+		a.kind = typeText // or net/http would guess, and a sender's text could become HTML
+	}
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a
+}
+
+// draining is a request that came after [Door.Shutdown].
+func draining() error {
+	refusal := event.Refuse(http.StatusServiceUnavailable, "draining", "The server is stopping; send it again.")
+	refusal.RetryAfter = storeRetry
+	refusal.Header = http.Header{"Connection": {"close"}}
+	return refusal
+}
+
+// internal is a fault of ours; what it was stands in the log.
+func internal() *event.Refusal {
+	return event.Refuse(http.StatusInternalServerError, "internal", "The request could not be handled; send it again.")
+}
+
+// harmless is what a panic says, unless that may hold what a sender wrote.
+func harmless(fault any) string {
+	if err, ok := fault.(runtime.Error); ok {
+		return strings.TrimPrefix(err.Error(), "runtime error: ")
+	}
+	return fmt.Sprintf("%T", fault)
+}

@@ -1,0 +1,89 @@
+package door
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/trotline/trotline/event"
+)
+
+// Table says where requests go, under the rules of one generation. It is immutable.
+type Table struct {
+	generation uint64
+	settings   Settings
+	static     map[string]*route // routes without {name} parts, by their path
+	root       node
+}
+
+// Settings are those of a table that hold for all its routes.
+type Settings struct {
+	// PublicURL is how senders write the address of this server
+	// (https://hooks.example.com); "" takes it from the request.
+	PublicURL string
+	// TrustedProxies are those whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+}
+
+// Route is where the requests of one source come in.
+type Route struct {
+	Source    string
+	Path      string         // "/hooks/{customer}/orders": a {name} is any one part
+	Methods   []string       // none is POST
+	MaxBody   int64          // bytes
+	AllowIPs  []netip.Prefix // none is everyone
+	PublicURL string         // instead of the table's
+	Receiver  event.Source
+}
+
+// route is a Route as requests need it.
+type route struct {
+	Route
+	params []string // the names in the path, in their order
+	allow  []string // the Allow header
+}
+
+// inForce is a table while it is in force.
+type inForce struct {
+	*Table
+	superseded chan struct{} // closed when the next one is
+}
+
+// NewTable makes a table. Two routes whose paths take the same requests are an error.
+func NewTable(generation uint64, s Settings, routes []Route) (*Table, error) {
+	t := &Table{generation: generation, settings: s, static: make(map[string]*route)}
+	t.settings.PublicURL = strings.TrimSuffix(s.PublicURL, "/")
+	for _, r := range routes {
+		if err := t.add(r); err != nil {
+			return nil, fmt.Errorf("source %s: %w", r.Source, err)
+		}
+	}
+	return t, nil
+}
+
+func (t *Table) add(r Route) error {
+	if r.Receiver == nil {
+		return fmt.Errorf("the route %s has no receiver", r.Path)
+	}
+	if len(r.Methods) == 0 {
+		r.Methods = []string{http.MethodPost}
+	}
+	r.PublicURL = strings.TrimSuffix(r.PublicURL, "/")
+	if r.PublicURL == "" {
+		r.PublicURL = t.settings.PublicURL
+	}
+	parts, params, err := parsePath(r.Path)
+	if err != nil {
+		return err
+	}
+	made := &route{Route: r, params: params, allow: []string{strings.Join(slices.Sorted(slices.Values(r.Methods)), ", ")}}
+	if err := t.root.add(parts, made); err != nil {
+		return err
+	}
+	if len(params) == 0 {
+		t.static[r.Path] = made
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package webhook
+
+import "github.com/trotline/trotline/event"
+
+// Settings are what a webhook source is told beside what every source has
+// (path, methods, max_body, allow_ips, public_url, split).
+type Settings struct {
+	Verify    *Verify    `yaml:"verify" required:"true" doc:"how the sender proves itself; none must be written"`
+	ID        event.Expr `yaml:"id" want:"string" doc:"what makes a second delivery the same event; a preset knows its sender's"`
+	EventType event.Expr `yaml:"event_type" want:"string" doc:"the sender's word for what happened; a preset knows its sender's"`
+	Decode    string     `yaml:"decode" enum:"auto,json,form,ndjson,text,binary" doc:"how the body is read; auto (the default) goes by Content-Type"`
+}
+
+// Verify is how a sender proves itself: exactly one of the ways.
+type Verify struct {
+	Scheme  string         `yaml:"scheme" short:"true" enum:"none" doc:"none: whoever knows the address is believed"`
+	HMAC    *HMAC          `yaml:"hmac" doc:"a signature of the body in a header"`
+	APIKey  *APIKey        `yaml:"api_key" doc:"a shared secret in a header or the query"`
+	Bearer  *Bearer        `yaml:"bearer" doc:"a token in the Authorization header"`
+	Basic   *Basic         `yaml:"basic" doc:"a user and a password in the Authorization header"`
+	Preset  string         `yaml:"preset" doc:"a provider whose way of signing is known"`
+	Secrets []event.Secret `yaml:"secrets" doc:"the preset's secrets; a signature by any of them counts"`
+}
+
+// HMAC is a signature of the body in a header.
+type HMAC struct {
+	Header    string         `yaml:"header" required:"true" doc:"the header with the signature"`
+	Prefix    string         `yaml:"prefix" doc:"what stands before the signature, such as sha256="`
+	Algorithm string         `yaml:"algorithm" enum:"sha256,sha1,sha384,sha512" doc:"the hash (sha256)"`
+	Encoding  string         `yaml:"encoding" enum:"hex,base64,base64url" doc:"how the signature is written (hex)"`
+	Secrets   []event.Secret `yaml:"secrets" required:"true" doc:"a signature by any of them counts"`
+}
+
+// APIKey is a shared secret in a header or in the query.
+type APIKey struct {
+	Header string         `yaml:"header" doc:"the header with the key"`
+	Query  string         `yaml:"query" doc:"or the query parameter with the key"`
+	Keys   []event.Secret `yaml:"keys" required:"true" doc:"any of them counts"`
+}
+
+// Bearer is a token in the Authorization header (RFC 6750).
+type Bearer struct {
+	Tokens []event.Secret `yaml:"tokens" required:"true" doc:"any of them counts"`
+}
+
+// Basic is a user and a password in the Authorization header (RFC 7617).
+type Basic struct {
+	Users map[string]event.Secret `yaml:"users" required:"true" doc:"each user's password"`
+}
+
+// Validate finds what cannot verify anything: no way or several, no secret, an empty one.
+func (s *Settings) Validate() []*event.FieldError {
+	if _, err := newProof(s.Verify); err != nil {
+		return []*event.FieldError{err}
+	}
+	return nil
+}

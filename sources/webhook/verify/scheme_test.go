@@ -1,0 +1,343 @@
+package verify
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trotline/trotline/event"
+)
+
+// vector is a request that a sender really signed so.
+type vector struct {
+	preset string
+	from   string // who made it
+	secret string
+	body   string
+	at     int64
+	header map[string]string
+	id     string
+	typ    string
+}
+
+var vectors = []vector{
+	{
+		preset: "github", from: "docs.github.com, validating webhook deliveries, testing",
+		secret: "It's a Secret to Everybody", body: "Hello, World!",
+		header: map[string]string{
+			"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+			"X-GitHub-Delivery":   "72d3162e-cc78-11e3-81ab-4c9367dc0958", "X-GitHub-Event": "issues",
+		},
+		id: "72d3162e-cc78-11e3-81ab-4c9367dc0958", typ: "issues",
+	},
+	{
+		preset: "standard_webhooks", from: "the specification's example",
+		secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", body: `{"test": 2432232314}`, at: 1614265330,
+		header: map[string]string{
+			"Webhook-Id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "Webhook-Timestamp": "1614265330",
+			"Webhook-Signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+		},
+		id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+	},
+	{
+		preset: "stripe", from: "openssl dgst -sha256 -hmac",
+		secret: "whsec_test_secret", body: `{"id":"evt_1NG8Du2eZvKYlo2CUI79vXWy","type":"charge.succeeded"}`, at: 1700000000,
+		header: map[string]string{
+			"Stripe-Signature": "t=1700000000,v1=e93bb1494d1b8b535a29001640f4709f16886f5a3eef1dfd42e8e27a4ccf8325,v0=6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39",
+		},
+		id: "evt_1NG8Du2eZvKYlo2CUI79vXWy", typ: "charge.succeeded",
+	},
+	{
+		preset: "shopify", from: "openssl dgst -sha256 -hmac -binary | openssl base64",
+		secret: "hush", body: `{"id":820982911946154508}`,
+		header: map[string]string{
+			"X-Shopify-Hmac-Sha256": "qBvrsZF7RfB1iS6BX6IHqJTp5L911P7intnPeTPsH0I=",
+			"X-Shopify-Webhook-Id":  "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043", "X-Shopify-Topic": "orders/create",
+		},
+		id: "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043", typ: "orders/create",
+	},
+}
+
+func (v vector) request() *event.Request {
+	h := http.Header{}
+	for name, value := range v.header {
+		h.Set(name, value)
+	}
+	return &event.Request{Method: "POST", Header: h, Body: []byte(v.body), Time: time.Unix(v.at, 0)}
+}
+
+func preset(t testing.TB, name string) *Scheme {
+	t.Helper()
+	s, err := Preset(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func verifier(t testing.TB, s *Scheme, secrets ...event.Secret) *Signature {
+	t.Helper()
+	v, err := s.Verifier(secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// reason is that of a refusal, "" of none; anything else than a 401 fails the test.
+func reason(t testing.TB, err error) string {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	var r *event.Refusal
+	if !errors.As(err, &r) || r.Status != http.StatusUnauthorized {
+		t.Fatalf("got %v, want a refusal with 401", err)
+	}
+	return r.Reason
+}
+
+func TestVectors(t *testing.T) {
+	covered := map[string]bool{}
+	for _, v := range vectors {
+		covered[v.preset] = true
+		t.Run(v.preset, func(t *testing.T) {
+			s := preset(t, v.preset)
+			check := verifier(t, s, event.Secret(v.secret))
+			r := v.request()
+			if err := check.Verify(r); err != nil {
+				t.Fatalf("made by %s, refused: %v", v.from, err)
+			}
+			e := &event.Event{Request: event.RequestInfo{Header: r.Header}, Body: event.NewBody(event.JSON, r.Body)}
+			if id := s.ID().Find(e); id != v.id {
+				t.Errorf("the id is %q, want %q", id, v.id)
+			}
+			if typ := s.Type().Find(e); typ != v.typ {
+				t.Errorf("the type is %q, want %q", typ, v.typ)
+			}
+			if s.Doc() == "" {
+				t.Error("the preset has no page")
+			}
+
+			r = v.request()
+			r.Body = append(r.Body, ' ')
+			if got := reason(t, check.Verify(r)); got != "signature" {
+				t.Errorf("a changed body gives %q", got)
+			}
+			if got := reason(t, verifier(t, s, "bm90IHRoZSBzZWNyZXQ=").Verify(v.request())); got != "signature" {
+				t.Errorf("another secret gives %q", got)
+			}
+			if err := verifier(t, s, "bm90IHRoZSBzZWNyZXQ=", event.Secret(v.secret)).Verify(v.request()); err != nil {
+				t.Errorf("the second of two secrets: %v", err)
+			}
+		})
+	}
+	names, err := Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !covered[name] {
+			t.Errorf("the preset %s has no vector", name)
+		}
+	}
+}
+
+func TestSignIsWhatVerifyTakes(t *testing.T) {
+	for _, v := range vectors {
+		t.Run(v.preset, func(t *testing.T) {
+			now := time.Unix(1700000000, 0)
+			h, err := preset(t, v.preset).Sign(v.secret, []byte(v.body), now, "id-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &event.Request{Header: h, Body: []byte(v.body), Time: now}
+			if err := verifier(t, preset(t, v.preset), event.Secret(v.secret)).Verify(r); err != nil {
+				t.Errorf("%v is refused: %v", h, err)
+			}
+		})
+	}
+}
+
+// TestEveryHeaderOfASchemeCounts takes away, repeats and empties each header in turn.
+func TestEveryHeaderOfASchemeCounts(t *testing.T) {
+	unsigned := map[string]bool{"X-GitHub-Delivery": true, "X-GitHub-Event": true, "X-Shopify-Webhook-Id": true, "X-Shopify-Topic": true}
+	for _, v := range vectors {
+		check := verifier(t, preset(t, v.preset), event.Secret(v.secret))
+		for name := range v.header {
+			if unsigned[name] {
+				continue
+			}
+			t.Run(v.preset+"/"+name, func(t *testing.T) {
+				r := v.request()
+				r.Header.Add(name, r.Header.Get(name))
+				if got := reason(t, check.Verify(r)); got != "signature" && got != "timestamp" {
+					t.Errorf("twice gives %q", got)
+				}
+				r.Header.Set(name, "")
+				if got := reason(t, check.Verify(r)); got != "missing_header" {
+					t.Errorf("empty gives %q", got)
+				}
+				r.Header.Del(name)
+				if got := reason(t, check.Verify(r)); got != "missing_header" {
+					t.Errorf("none gives %q", got)
+				}
+			})
+		}
+	}
+}
+
+func TestSignatureLists(t *testing.T) {
+	stripe, standard := vectors[2], vectors[1]
+	const right = "v1=e93bb1494d1b8b535a29001640f4709f16886f5a3eef1dfd42e8e27a4ccf8325"
+	wrong := "v1=" + strings.Repeat("00", 32)
+	const rightToo = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+	tests := []struct {
+		name   string
+		vector vector
+		given  string
+		want   string
+	}{
+		{"alone", stripe, "t=1700000000," + right, ""},
+		{"capital hex", stripe, "t=1700000000,v1=" + strings.ToUpper(right[3:]), ""},
+		{"the second one", stripe, "t=1700000000," + wrong + "," + right, ""},
+		{"blanks", stripe, "t=1700000000, " + wrong + ", " + right, ""},
+		{"the time last", stripe, right + ",t=1700000000", ""},
+		{"none of them", stripe, "t=1700000000," + wrong, "signature"},
+		{"cut short", stripe, "t=1700000000," + right[:len(right)-2], "signature"},
+		{"too long", stripe, "t=1700000000," + right + strings.Repeat("00", 100), "signature"},
+		{"not hex", stripe, "t=1700000000,v1=" + strings.Repeat("zz", 32), "signature"},
+		{"an empty one", stripe, "t=1700000000,v1=", "signature"},
+		{"another tag", stripe, "t=1700000000,v0=" + right[3:], "signature"},
+		{"no signature", stripe, "t=1700000000", "signature"},
+		{"no time", stripe, right, "timestamp"},
+		{"an empty time", stripe, "t=," + right, "timestamp"},
+		{"two times", stripe, "t=1700000000,t=1700000000," + right, "timestamp"},
+		{"a time that is none", stripe, "t=soon," + right, "timestamp"},
+		{"a huge time", stripe, "t=9223372036854775807," + right, "timestamp"},
+		{"a hugely negative time", stripe, "t=-9223372036854775808," + right, "timestamp"},
+		{"a time beyond 64 bits", stripe, "t=92233720368547758070," + right, "timestamp"},
+		{"another time", stripe, "t=1700000001," + right, "signature"},
+
+		{"alone", standard, rightToo, ""},
+		{"behind an asymmetric one", standard, "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg== " + rightToo, ""},
+		{"two blanks", standard, "v1,AAAA  " + rightToo, ""},
+		{"without padding", standard, strings.TrimSuffix(rightToo, "="), ""},
+		{"no tag", standard, rightToo[3:], "signature"},
+		{"not base64", standard, "v1,!!!", "signature"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.vector.preset+"/"+tt.name, func(t *testing.T) {
+			s := preset(t, tt.vector.preset)
+			r := tt.vector.request()
+			r.Header.Set(s.header, tt.given)
+			if got := reason(t, verifier(t, s, event.Secret(tt.vector.secret)).Verify(r)); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTolerance(t *testing.T) {
+	for _, v := range vectors[1:3] {
+		check := verifier(t, preset(t, v.preset), event.Secret(v.secret))
+		for seconds, want := range map[int64]string{-301: "timestamp", -300: "", 0: "", 300: "", 301: "timestamp"} {
+			r := v.request()
+			r.Time = time.Unix(v.at+seconds, 999_999_999)
+			if got := reason(t, check.Verify(r)); got != want {
+				t.Errorf("%s: %d seconds later: %q, want %q", v.preset, seconds, got, want)
+			}
+		}
+	}
+}
+
+func TestAlgorithmsAndEncodings(t *testing.T) {
+	// Made with openssl dgst -<algorithm> -hmac secret over "Hello, World!".
+	tests := []struct{ algorithm, encoding, signature string }{
+		{"sha1", "hex", "883a982dc2ae46d20f7f106c786a9241b60dc340"},
+		{"sha256", "hex", "fcfaffa7fef86515c7beb6b62d779fa4ccf092f2e61c164376054271252821ff"},
+		{"sha384", "hex", "699f60b90c6dc0a32be14690a22c541bc3eba8d3215a782c28d66db3f0a3eb81cc0703c932bc181b02d190c9f9967e41"},
+		{"sha512", "hex", "851caed63934ad1c9a03aef23ba2b84f224bdff4f5148efc57d95f9ae80ca9db2e98bc4c709a529eb1b7234a1ac2e381d28e0eb1efa090bb19613f5c124b6d5b"},
+		{"sha256", "base64", "/Pr/p/74ZRXHvra2LXefpMzwkvLmHBZDdgVCcSUoIf8="},
+		{"sha256", "base64url", "_Pr_p_74ZRXHvra2LXefpMzwkvLmHBZDdgVCcSUoIf8="},
+		{"sha256", "base64url", "_Pr_p_74ZRXHvra2LXefpMzwkvLmHBZDdgVCcSUoIf8"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.algorithm+"/"+tt.encoding, func(t *testing.T) {
+			s, err := Compile(Definition{Header: "x-signature", Algorithm: tt.algorithm, Encoding: tt.encoding, Content: "{body}"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &event.Request{Header: http.Header{"X-Signature": {tt.signature}}, Body: []byte("Hello, World!")}
+			if err := verifier(t, s, "secret").Verify(r); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestRefFindsNothingInOddBodies(t *testing.T) {
+	ref, err := parseRef("body.event.id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		`{"event":{"id":"a"}}`: "a", `{"event":{"id":12345678901234567890}}`: "12345678901234567890",
+		`{"event":{"id":null}}`: "", `{"event":{"id":{}}}`: "", `{"event":[1]}`: "", `"text"`: "", `[]`: "", ``: "", `{`: "",
+	} {
+		e := &event.Event{Body: event.NewBody(event.JSON, []byte(body))}
+		if got := ref.Find(e); got != want {
+			t.Errorf("%s: found %q, want %q", body, got, want)
+		}
+	}
+	if ref.String() != "body.event.id" || (Ref{}).String() != "" || !(Ref{}).IsZero() {
+		t.Error("a Ref is not written as it was read")
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	f.Add("t=1700000000,v1=00", "1700000000", "a", []byte("{}"))
+	f.Add("v1,AAAA v1a,BBBB", "", "", []byte(nil))
+	f.Add("sha256=zz", "-1", "\x00", []byte{0})
+	all, err := presets()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, signature, timestamp, id string, body []byte) {
+		for name, s := range all {
+			h := http.Header{}
+			h[s.header] = []string{signature}
+			if s.time != nil && s.time.header != "" {
+				h[s.time.header] = []string{timestamp}
+			}
+			h["Webhook-Id"] = []string{id}
+			r := &event.Request{Header: h, Body: body, Time: time.Unix(1700000000, 0)}
+			if reason(t, verifier(t, s, "c2VjcmV0").Verify(r)) == "" {
+				t.Errorf("%s: %q is taken for a signature", name, signature)
+			}
+		}
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	body := []byte(strings.Repeat("a", 1024))
+	now := time.Unix(1700000000, 0)
+	for _, name := range []string{"github", "stripe", "standard_webhooks"} {
+		b.Run(name, func(b *testing.B) {
+			s := preset(b, name)
+			h, err := s.Sign("c2VjcmV0", body, now, "id")
+			if err != nil {
+				b.Fatal(err)
+			}
+			check, r := verifier(b, s, "c2VjcmV0"), &event.Request{Header: h, Body: body, Time: now}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := check.Verify(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
