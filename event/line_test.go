@@ -2,6 +2,8 @@ package event
 
 import (
 	"bytes"
+	"encoding/json"
+	"net/url"
 	"testing"
 	"time"
 )
@@ -71,4 +73,37 @@ func TestHeaderValue(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
+}
+
+// Whatever a sender writes becomes one line of valid JSON, or an error that leaves nothing behind.
+func FuzzBodyWriteJSON(f *testing.F) {
+	for i, seed := range []string{`{"a": 1}`, "a=b&a=c", "{}\n[]\n", "text\u2028", "\xff\x00"} {
+		f.Add(uint8(i), []byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, format uint8, raw []byte) {
+		var w bytes.Buffer
+		err := NewBody(Formats[int(format)%len(Formats)], raw).WriteJSON(&w)
+		switch {
+		case err != nil && w.Len() > 0:
+			t.Errorf("error %v after %q", err, w.Bytes())
+		case err == nil && (!json.Valid(w.Bytes()) || bytes.ContainsAny(w.Bytes(), "\r\n")):
+			t.Errorf("wrote %q", w.Bytes())
+		}
+	})
+}
+
+// Whatever an id holds, it goes into a header and comes out again.
+func FuzzHeaderValue(f *testing.F) {
+	f.Add("a b%\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		value := HeaderValue(text)
+		for i := range len(value) {
+			if value[i] <= ' ' || value[i] > '~' {
+				t.Fatalf("%q becomes %q", text, value)
+			}
+		}
+		if back, err := url.PathUnescape(value); err != nil || back != text {
+			t.Errorf("%q becomes %q, and that %q (%v)", text, value, back, err)
+		}
+	})
 }

@@ -39,8 +39,7 @@ type Receiver struct {
 	Settings any
 	// Arrived names what has arrived, one name for each arrival.
 	Arrived func(t *testing.T) []string
-	// Stop makes the receiver dead, and Start alive again with what it had; nil:
-	// it cannot be. Stopping a dead one does nothing.
+	// Stop makes the receiver dead, and Start alive again with what it had; nil: it cannot be.
 	Stop, Start func(t *testing.T)
 }
 

@@ -1,0 +1,134 @@
+package httpsink
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/trotline/trotline/event"
+)
+
+const (
+	// maxExcerpt is how much of the answer that refuses is kept, to show why.
+	maxExcerpt = 4 << 10
+	// maxDrain is how much of an answer beyond what is kept is read, so that the
+	// connection can be used again. A longer one costs the connection.
+	maxDrain = 256 << 10
+	// maxRetryAfter is the longest wish of a receiver that is granted.
+	maxRetryAfter = 24 * time.Hour
+)
+
+// judge reads the answer and says what it means. Its own error says that the
+// answer broke off.
+func judge(resp *http.Response, host string) (event.Verdict, error) {
+	defer resp.Body.Close()
+	err := verdict(resp, host)
+	keep := int64(event.MaxAnswer)
+	if err != nil {
+		keep = maxExcerpt
+	}
+	body, cut := readBody(resp, keep)
+	v := event.Verdict{Err: err, Answer: event.Answer{Status: resp.StatusCode, Header: lowerHeader(resp.Header), Body: body}}
+	if cut != nil && err == nil {
+		// Whoever breaks off may not have finished what he says he has.
+		return v, fmt.Errorf("the answer %d broke off: %w", resp.StatusCode, cut)
+	}
+	return v, nil
+}
+
+func readBody(resp *http.Response, keep int64) ([]byte, error) {
+	if resp.ContentLength == 0 {
+		return nil, nil
+	}
+	size := keep
+	if n := resp.ContentLength; n > 0 && n < keep {
+		size = n
+		keep = n
+	}
+	if resp.ContentLength < 0 {
+		size = min(512, keep)
+	}
+	body := make([]byte, 0, size)
+	for {
+		n, err := resp.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return body, err
+		case int64(len(body)) == keep:
+			_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+			return body, nil
+		case len(body) == cap(body):
+			grown := make([]byte, len(body), min(keep, int64(2*cap(body))))
+			copy(grown, body)
+			body = grown
+		}
+	}
+}
+
+// verdict is what a status means: 2xx delivered; 408, 425, 429 and 5xx tried
+// again; everything else refused.
+func verdict(resp *http.Response, host string) error {
+	status := resp.StatusCode
+	answered := func() error {
+		return fmt.Errorf("%s answered %d %s", host, status, http.StatusText(status))
+	}
+	switch {
+	case status >= 200 && status < 300:
+		return nil
+	case status >= 300 && status < 400:
+		return event.Permanentf("%w: redirects are not followed; put the address it points to into url", answered())
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
+		if d := retryAfter(resp.Header.Get("Retry-After"), time.Now()); d > 0 {
+			return event.RetryAfter(d, answered())
+		}
+		return answered()
+	}
+	return event.Permanent(answered())
+}
+
+// retryAfter reads a Retry-After header in both its forms, seconds and a date
+// (RFC 9110, section 10.2.3); 0 says nothing.
+func retryAfter(value string, now time.Time) time.Duration {
+	if value == "" {
+		return 0
+	}
+	seconds, err := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return max(0, min(at.Sub(now), maxRetryAfter))
+}
+
+func lowerHeader(h http.Header) map[string]string {
+	lower := make(map[string]string, len(h))
+	for name, values := range h {
+		lower[lowerName(name)] = strings.Join(values, ", ")
+	}
+	return lower
+}
+
+// lowerName is strings.ToLower without an allocation for what every receiver sends.
+func lowerName(name string) string {
+	switch name {
+	case "Content-Length":
+		return "content-length"
+	case "Content-Type":
+		return "content-type"
+	case "Date":
+		return "date"
+	case "Server":
+		return "server"
+	}
+	return strings.ToLower(name)
+}
