@@ -1,0 +1,88 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/trotline/trotline/event"
+)
+
+// Append sends an event to the events stream. generation is the one whose
+// rules made it; if that is not the one in force any more, the answer is
+// [ErrStale] and nothing is stored. An event whose sender gave it an id (ID and
+// Stamp differ) is stored once while the id is remembered. Events are stored in
+// the order of the calls.
+func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
+	if err := b.health.err(); err != nil {
+		return failed(err)
+	}
+	m, err := b.names.encodeEvent(e, generation)
+	if err != nil {
+		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
+	}
+	b.cut.RLock()
+	defer b.cut.RUnlock()
+	if generation != b.generation {
+		return failed(ErrStale)
+	}
+	if err := b.health.err(); err != nil {
+		return failed(err) // a cut that failed meanwhile
+	}
+	return b.publisher.send(m)
+}
+
+// Hand sends a delivery to its sink's queue. Handing over the same delivery
+// again within an hour, or while it waits there, does nothing.
+func (b *Bus) Hand(w *Work) *Pending {
+	m, err := b.names.encodeWork(w)
+	if err != nil {
+		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
+	}
+	if len(m.Data) > b.options.largest()-maxHeaders {
+		return failed(fmt.Errorf("%w: it takes %d bytes, %d are possible", ErrUnstorable, len(m.Data), b.options.largest()-maxHeaders))
+	}
+	return b.hand(m)
+}
+
+// Bury sends a dead letter to the dead stream. Burying the same again within an
+// hour does nothing. A dead letter that cannot be stored as it stands, because
+// its body cannot be written or has grown too large, is stored with the body as
+// it was received.
+func (b *Bus) Bury(d *Dead) *Pending {
+	m, err := b.names.encodeDead(d)
+	if err == nil && len(m.Data) > b.options.largest()-maxHeaders {
+		err = fmt.Errorf("it takes %d bytes", len(m.Data))
+	}
+	if err != nil {
+		m, err = b.names.encodeDead(d.lighter(err))
+	}
+	if err != nil {
+		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
+	}
+	return b.hand(m)
+}
+
+// maxHeaders is what the headers of a message may take (nats-server, stream.go).
+const maxHeaders = 64 << 10
+
+// hand sends what a stage hands over. That goes on while events are refused:
+// it is how the store gets room again.
+func (b *Bus) hand(m *nats.Msg) *Pending {
+	switch {
+	case b.health.closing():
+		return failed(unavailable("it is closing"))
+	case b.diskGone.Load():
+		return failed(unavailable("the disk is full"))
+	}
+	return b.publisher.sendWhenRoom(m)
+}
+
+// Barrier returns once everything that was confirmed before the call is durable.
+func (b *Bus) Barrier(ctx context.Context) error {
+	if b.barrier == nil {
+		return nil
+	}
+	return b.barrier.round(ctx)
+}

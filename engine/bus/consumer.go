@@ -1,0 +1,284 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Consumer is a durable place in a stream. Messages are pulled by the protocol
+// itself: the client library's Consume can lose a wake-up and stall for half a
+// minute, and its Fetch makes a subscription for each call.
+type Consumer struct {
+	bus      *Bus
+	stream   string
+	name     string
+	subject  string // where requests go to
+	inbox    string // where answers come to, with the dot before the request's number
+	sub      *nats.Subscription
+	kicked   chan struct{} // the connection is a new one
+	acted    atomic.Uint64 // counts what was said of messages
+	restored atomic.Bool   // it stands where the checkpoint says, or further
+
+	pull    sync.Mutex // held by Fetch
+	arrived chan *nats.Msg
+	request request
+
+	oldest oldest
+}
+
+// request is a pull request on its way. It asks for what is there, up to a
+// number of messages and bytes; if nothing is, the server waits until something
+// comes, and then gives just that.
+type request struct {
+	number uint64
+	until  time.Time // when it has ended, whether the server says so or not
+	open   bool
+}
+
+const (
+	// pullWait is how long the server keeps a request while there is nothing.
+	// It bounds what a request that got lost costs.
+	pullWait = 10 * time.Second
+	// pullGrace is how much later than that its answer may come.
+	pullGrace = time.Second
+	// pullLinger is how long a request that has brought something may bring more.
+	pullLinger = 5 * time.Millisecond
+	// pullMax bounds a request, in messages.
+	pullMax = 1024
+	// pullBytes bounds a request in bytes; one message always fits.
+	pullBytes = 16 << 20
+)
+
+func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
+	c := &Consumer{
+		bus: b, stream: stream, name: name,
+		subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name,
+		inbox:   b.pulling.NewInbox() + ".",
+		kicked:  make(chan struct{}, 1),
+		// Twice a request: what one left over, and the next.
+		arrived: make(chan *nats.Msg, 2*pullMax+16),
+	}
+	sub, err := b.pulling.ChanSubscribe(c.inbox+"*", c.arrived)
+	if err != nil {
+		return nil, fmt.Errorf("cannot subscribe: %w", err)
+	}
+	c.sub = sub
+	return c, nil
+}
+
+// Fetch returns what is there, up to max messages, and waits until there is at
+// least one or ctx ends. The messages are to be acknowledged, or spoken for,
+// within the consumer's AckWait, or they come again.
+func (c *Consumer) Fetch(ctx context.Context, max int) ([]*Message, error) {
+	c.pull.Lock()
+	defer c.pull.Unlock()
+	max = min(max, pullMax)
+	// What an earlier call's request has brought since then comes first.
+	timer := time.NewTimer(time.Until(c.request.until))
+	defer timer.Stop()
+	var got []*Message
+	for len(got) < max {
+		if !c.request.open {
+			if len(got) > 0 {
+				return got, nil
+			}
+			if err := c.ask(ctx, max); err != nil {
+				return nil, err
+			}
+			timer.Reset(time.Until(c.request.until))
+		}
+		m, err := c.next(ctx, timer.C)
+		switch {
+		case err != nil && len(got) > 0:
+			return got, nil
+		case errors.Is(err, errTime):
+			c.request.open = false // it got lost
+		case err != nil:
+			return nil, err
+		case m != nil:
+			if len(got) == 0 {
+				got = make([]*Message, 0, min(max, len(c.arrived)+8))
+				timer.Reset(pullLinger)
+			}
+			got = append(got, m)
+		}
+	}
+	return got, nil
+}
+
+// errTime: nothing came in time.
+var errTime = errors.New("nothing came in time")
+
+// next waits for one answer of the server. A nil message is none: the request
+// has ended, or what came belongs to an earlier one.
+func (c *Consumer) next(ctx context.Context, timer <-chan time.Time) (*Message, error) {
+	select {
+	case m, ok := <-c.arrived:
+		return c.take(m, ok)
+	default:
+	}
+	select {
+	case m, ok := <-c.arrived:
+		return c.take(m, ok)
+	case <-timer:
+		return nil, errTime
+	case <-c.kicked:
+		c.request.open = false
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// take reads what came.
+func (c *Consumer) take(m *nats.Msg, ok bool) (*Message, error) {
+	if !ok {
+		return nil, unavailable("the consumer is closed")
+	}
+	status := m.Header.Get("Status")
+	if status == "" || len(m.Data) > 0 {
+		return c.newMessage(m)
+	}
+	// The last word on a request; earlier ones have theirs too.
+	if m.Subject != c.inbox+strconv.FormatUint(c.request.number, 36) {
+		return nil, nil
+	}
+	c.request.open = false
+	text := m.Header.Get("Description")
+	switch {
+	case status == "404", status == "408", text == "Batch Completed", text == "Message Size Exceeds MaxBytes":
+		return nil, nil
+	case status == "503":
+		return nil, unavailable("no server answers for the consumer %s", c.name)
+	}
+	return nil, unavailable("the server ended a request of the consumer %s: %s %s", c.name, status, text)
+}
+
+// ask sends a request.
+func (c *Consumer) ask(ctx context.Context, batch int) error {
+	wait := pullWait
+	if deadline, ok := ctx.Deadline(); ok {
+		// No wait at all would be one without a limit.
+		wait = max(min(wait, time.Until(deadline)), time.Millisecond)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	body, err := json.Marshal(struct {
+		Expires  time.Duration `json:"expires"`
+		Batch    int           `json:"batch"`
+		MaxBytes int           `json:"max_bytes"`
+		NoWait   bool          `json:"no_wait"`
+	}{wait, batch, max(pullBytes, int(c.bus.pulling.MaxPayload())+maxHeaders), true})
+	if err != nil {
+		return err
+	}
+	c.request = request{number: c.request.number + 1, until: time.Now().Add(wait + pullGrace), open: true}
+	reply := c.inbox + strconv.FormatUint(c.request.number, 36)
+	if err := c.bus.pulling.PublishRequest(c.subject, reply, body); err != nil {
+		c.request.open = false
+		return unavailable("cannot pull: %w", err)
+	}
+	return nil
+}
+
+// kick ends a request that the server knows nothing of any more.
+func (c *Consumer) kick() {
+	select {
+	case c.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// close gives back what has arrived and was not fetched.
+func (c *Consumer) close() {
+	_ = c.sub.Unsubscribe() // it fails when the connection is closed, which serves as well
+	for {
+		select {
+		case m, ok := <-c.arrived:
+			if !ok {
+				return
+			}
+			if m.Reply != "" {
+				_ = m.Nak()
+			}
+		default:
+			return
+		}
+	}
+}
+
+// ConsumerInfo is how far a consumer is.
+type ConsumerInfo struct {
+	// Floor is the sequence up to which everything is acknowledged.
+	Floor      uint64
+	Pending    uint64 // messages that were not handed out yet
+	AckPending uint64 // messages handed out and not acknowledged
+	// OldestPending is when the oldest message of both was stored; zero if there is none.
+	OldestPending time.Time
+}
+
+// Info asks the server how far the consumer is.
+func (c *Consumer) Info(ctx context.Context) (ConsumerInfo, error) {
+	info, err := c.bus.consumerInfo(ctx, c.stream, c.name)
+	if err != nil {
+		return ConsumerInfo{}, err
+	}
+	i := ConsumerInfo{Floor: info.AckFloor.Stream, Pending: info.NumPending, AckPending: uint64(info.NumAckPending)}
+	if i.Pending+i.AckPending > 0 {
+		i.OldestPending, err = c.oldest.since(ctx, c, i.Floor, filters(info.Config))
+	}
+	return i, err
+}
+
+// consumerInfo asks for a consumer by name, so that it may be asked from several goroutines.
+func (b *Bus) consumerInfo(ctx context.Context, stream, name string) (*jetstream.ConsumerInfo, error) {
+	s, err := b.stream(stream)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Consumer(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look at the consumer %s: %w", name, err)
+	}
+	return c.CachedInfo(), nil
+}
+
+// oldest remembers the age of what waits behind a floor, which stays as long as the floor does.
+type oldest struct {
+	mu     sync.Mutex
+	floor  uint64
+	stored time.Time
+}
+
+func (o *oldest) since(ctx context.Context, c *Consumer, floor uint64, subjects []string) (time.Time, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.stored.IsZero() && o.floor == floor {
+		return o.stored, nil
+	}
+	var first *found
+	for _, subject := range subjects {
+		m, ok, err := c.bus.first(ctx, c.stream, floor+1, subject)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if ok && (first == nil || m.sequence < first.sequence) {
+			first = m
+		}
+	}
+	if first == nil {
+		return time.Time{}, nil // acknowledged meanwhile
+	}
+	o.floor, o.stored = floor, first.time
+	return o.stored, nil
+}

@@ -1,0 +1,216 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ledger is our own checkpoint of how far each pipeline is. The server keeps
+// its own, but not behind the barrier, and when that is lost it begins again
+// from the first event without saying so.
+type ledger struct {
+	mu     sync.Mutex
+	floors map[string]uint64 // by pipeline: everything up to here is handled
+	acted  map[string]uint64 // what each consumer had been told when it was looked at
+	stream int64             // which incarnation of the events stream it speaks of
+	dirty  bool              // it is not stored as it stands
+
+	saving sync.Mutex // one at a time
+}
+
+// checkpoint is the ledger as it is stored.
+type checkpoint struct {
+	Stream int64             `json:"stream"` // when the events stream was made, in nanoseconds since 1970
+	Floors map[string]uint64 `json:"floors"`
+}
+
+func (l *ledger) floor(pipeline string) (uint64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	floor, ok := l.floors[pipeline]
+	return floor, ok
+}
+
+func (l *ledger) all() map[string]uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.floors)
+}
+
+func (l *ledger) set(pipeline string, floor uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before, ok := l.floors[pipeline]; !ok || before != floor {
+		l.floors[pipeline], l.dirty = floor, true
+	}
+}
+
+func (l *ledger) forget(pipeline string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.floors[pipeline]; ok {
+		delete(l.floors, pipeline)
+		delete(l.acted, pipeline)
+		l.dirty = true
+	}
+}
+
+// recall reads what an earlier run has left: the checkpoint, and the number of
+// the generation in force.
+func (b *Bus) recall(ctx context.Context) error {
+	info, err := b.state(ctx, b.names.events())
+	if err != nil {
+		return err
+	}
+	l := &b.ledger
+	l.floors, l.acted, l.stream = make(map[string]uint64), make(map[string]uint64), info.Created.UnixNano()
+	m, err := b.last(ctx, b.names.checkpointSubject())
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+	case err != nil:
+		return fmt.Errorf("cannot read the checkpoint: %w", err)
+	default:
+		var c checkpoint
+		if err := json.Unmarshal(m.Data, &c); err != nil {
+			return fmt.Errorf("the checkpoint cannot be read: %w", err)
+		}
+		// Sequences of a stream that was deleted and made anew mean nothing in this
+		// one: rather handle an event twice than skip it.
+		if c.Stream == l.stream && c.Floors != nil {
+			l.floors = c.Floors
+		}
+	}
+	numbers, err := b.generationNumbers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, number := range numbers {
+		r, err := b.loadRecord(ctx, number)
+		if err != nil {
+			return err
+		}
+		if r.Cut > 0 {
+			b.generation = r.Number
+		}
+	}
+	return nil
+}
+
+// restoreFloor sets a pipeline's consumer to the checkpoint if the server's
+// own memory of it is older, and keeps both within the stream. It does so when
+// the consumer is opened first in this process; later it is ahead of the
+// checkpoint.
+func (b *Bus) restoreFloor(ctx context.Context, pipeline string, c *Consumer) error {
+	if c.restored.Load() {
+		return nil
+	}
+	info, err := b.consumerInfo(ctx, c.stream, c.name)
+	if err != nil {
+		return err
+	}
+	state, err := b.state(ctx, c.stream)
+	if err != nil {
+		return err
+	}
+	floor := info.AckFloor.Stream
+	saved, _ := b.ledger.floor(pipeline)
+	// After a power cut the stream may end before what either remembers; its
+	// sequences are used again.
+	want := min(max(floor, saved), state.State.LastSeq)
+	if want != floor || info.Delivered.Stream > state.State.LastSeq {
+		b.log.Info("a pipeline's consumer is set to the checkpoint", "pipeline", pipeline,
+			"from", floor, "to", want, "last", state.State.LastSeq)
+		if _, err := b.js.ResetConsumerToSequence(ctx, c.stream, c.name, want+1); err != nil {
+			return err
+		}
+	}
+	b.ledger.set(pipeline, want)
+	c.restored.Store(true)
+	return nil
+}
+
+// look asks the server how far each pipeline is, where something was
+// acknowledged since the last time.
+func (b *Bus) look(ctx context.Context) error {
+	for _, c := range b.consumers.list() {
+		pipeline, ok := strings.CutPrefix(c.name, pipelineConsumer)
+		if !ok || c.stream != b.names.events() {
+			continue
+		}
+		acted := c.acted.Load()
+		if b.ledger.seen(pipeline, acted) {
+			continue
+		}
+		info, err := b.consumerInfo(ctx, c.stream, c.name)
+		if err != nil {
+			return err
+		}
+		b.ledger.looked(pipeline, acted, info.AckFloor.Stream)
+	}
+	return nil
+}
+
+// seen tells whether a consumer was looked at since it was told something.
+func (l *ledger) seen(pipeline string, acted uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before, ok := l.acted[pipeline]
+	return ok && before == acted
+}
+
+// looked notes how far a consumer is. A floor never goes back.
+func (l *ledger) looked(pipeline string, acted, floor uint64) {
+	before, known := l.floor(pipeline)
+	if !known {
+		return // forgotten meanwhile
+	}
+	l.set(pipeline, max(before, floor))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acted[pipeline] = acted
+}
+
+// saveLedger stores the checkpoint if it has changed, and returns when it is durable.
+func (b *Bus) saveLedger(ctx context.Context) error {
+	l := &b.ledger
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.Lock()
+	if !l.dirty {
+		l.mu.Unlock()
+		return nil
+	}
+	l.dirty = false
+	data, err := json.Marshal(checkpoint{l.stream, l.floors})
+	l.mu.Unlock()
+	if err == nil {
+		m := &nats.Msg{Subject: b.names.checkpointSubject(), Header: nats.Header{}, Data: data}
+		_, err = b.publisher.sendWhenRoom(m).Wait(ctx)
+	}
+	if err != nil {
+		l.mu.Lock()
+		l.dirty = true
+		l.mu.Unlock()
+		return fmt.Errorf("cannot store the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// lastSave stores the checkpoint at the end, if there is one.
+func (b *Bus) lastSave(ctx context.Context) error {
+	if b.ledger.floors == nil || b.barrier.broken() {
+		return nil
+	}
+	if err := b.look(ctx); err != nil {
+		return err
+	}
+	return b.saveLedger(ctx)
+}

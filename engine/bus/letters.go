@@ -1,0 +1,138 @@
+package bus
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/trotline/trotline/event"
+)
+
+// encodeEvent is the message of the events stream that keeps an event.
+func (n names) encodeEvent(e *event.Event, generation uint64) (*nats.Msg, error) {
+	d := newDraft()
+	if err := d.event(e); err != nil {
+		return nil, err
+	}
+	d.number(hdrGeneration, generation)
+	return d.message(n.eventSubject(e.Source), eventID(e)), nil
+}
+
+// eventID is what a second delivery of an event is known by; "" when its sender
+// did not name it. It is short, because JetStream keeps it in memory.
+func eventID(e *event.Event) string {
+	if e.ID == e.Stamp {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(e.Source + "\x00" + e.ID))
+	return base64.RawURLEncoding.EncodeToString(sum[:18])
+}
+
+func decodeEvent(header nats.Header, data []byte) (*event.Event, uint64, error) {
+	r := read(header, data)
+	generation := r.number(hdrGeneration)
+	e, err := r.event()
+	return e, generation, err
+}
+
+// encodeWork is the message of the work stream. Its id is the same each time
+// the same event takes the same hop, so that handing over again does nothing.
+func (n names) encodeWork(w *Work) (*nats.Msg, error) {
+	d := newDraft()
+	if err := d.event(w.Event); err != nil {
+		return nil, err
+	}
+	d.number(hdrGeneration, w.Generation)
+	d.number(hdrSequence, w.Sequence)
+	d.text(hdrSink, w.Sink)
+	d.text(hdrPipeline, w.Pipeline)
+	d.text(hdrRoute, w.Route)
+	d.set(hdrHop, strconv.Itoa(w.Hop))
+	if err := d.results(w.Results); err != nil {
+		return nil, err
+	}
+	id := strings.Join([]string{w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element}, "/")
+	return d.message(n.workSubject(w), id), nil
+}
+
+func decodeWork(header nats.Header, data []byte) (*Work, error) {
+	r := read(header, data)
+	w := &Work{
+		Sequence: r.number(hdrSequence), Generation: r.number(hdrGeneration),
+		Sink: r.text(hdrSink), Pipeline: r.text(hdrPipeline), Route: r.text(hdrRoute), Hop: r.integer(hdrHop),
+		Results: r.results(),
+	}
+	var err error
+	w.Event, err = r.event()
+	return w, err
+}
+
+// encodeDead is the message of the dead stream. Its id is the same each time
+// the same event dies the same death.
+func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
+	d := newDraft()
+	if err := d.event(l.Event); err != nil {
+		return nil, err
+	}
+	d.number(hdrGeneration, l.Generation)
+	d.text(hdrPipeline, l.Pipeline)
+	d.text(hdrRoute, l.Route)
+	d.text(hdrSink, l.Sink)
+	d.text(hdrStep, l.Step)
+	d.set(hdrHop, strconv.Itoa(l.Hop))
+	d.text(hdrReason, l.Reason)
+	d.text(hdrError, shorten(l.Error))
+	d.text(hdrExpression, shorten(l.Expression))
+	d.text(hdrValue, shorten(l.Value))
+	d.set(hdrStatus, strconv.Itoa(l.Status))
+	d.set(hdrAttempts, strconv.Itoa(l.Attempts))
+	d.time(hdrFirstAttempt, l.FirstAttempt)
+	d.time(hdrLastAttempt, l.LastAttempt)
+	if err := d.results(l.Results); err != nil {
+		return nil, err
+	}
+	if len(l.Answer) > 0 {
+		d.attach(partAnswer, l.Answer[:min(len(l.Answer), maxAnswer)])
+	}
+	id := strings.Join([]string{
+		l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason,
+	}, "/")
+	return d.message(n.deadSubject(l), id), nil
+}
+
+func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Time) (*Dead, error) {
+	r := read(header, data)
+	l := &Dead{
+		Sequence: sequence, Time: stored, Generation: r.number(hdrGeneration),
+		Pipeline: r.text(hdrPipeline), Route: r.text(hdrRoute), Sink: r.text(hdrSink), Step: r.text(hdrStep),
+		Hop: r.integer(hdrHop), Reason: r.text(hdrReason), Error: r.text(hdrError),
+		Expression: r.text(hdrExpression), Value: r.text(hdrValue), Status: r.integer(hdrStatus),
+		Answer: r.parts[partAnswer], Attempts: r.integer(hdrAttempts),
+		FirstAttempt: r.time(hdrFirstAttempt), LastAttempt: r.time(hdrLastAttempt), Results: r.results(),
+	}
+	var err error
+	if l.Event, err = r.event(); err != nil {
+		return nil, fmt.Errorf("dead letter %d: %w", sequence, err)
+	}
+	return l, nil
+}
+
+// lighter is a dead letter that fits where d does not: the event as it was
+// received, which has fitted before, without what the sinks answered.
+func (l *Dead) lighter(why error) *Dead {
+	c := *l
+	c.Results, c.Answer = nil, nil
+	c.Error = shorten(l.Error + "; the body as it stood is not kept: " + why.Error())
+	if l.Event.Original != nil {
+		c.Event = l.Event.WithBody(l.Event.Original)
+	}
+	return &c
+}
+
+func shorten(s string) string { return s[:min(len(s), maxText)] }

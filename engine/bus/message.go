@@ -1,0 +1,61 @@
+package bus
+
+import (
+	"time"
+
+	"github.com/trotline/trotline/event"
+)
+
+// Work is one event on its way to one sink: a message of the work stream.
+type Work struct {
+	Event *event.Event
+	// Sequence is the event's place in the events stream, 0 if it is not known.
+	Sequence   uint64
+	Generation uint64 // whose rules it follows
+	Sink       string
+	Pipeline   string
+	Route      string
+	Hop        int           // the place of the sink on the route; negative: on none
+	Results    event.Results // what earlier sinks of the chain answered
+}
+
+// Dead is a dead letter: an event that went no further, and why.
+type Dead struct {
+	// Sequence and Time are set when a dead letter is read: its place in the
+	// dead stream, and when it was stored.
+	Sequence uint64
+	Time     time.Time
+
+	Event      *event.Event // as it stood
+	Generation uint64
+	Pipeline   string
+	Route      string
+	Sink       string // where it stopped; "" if it did not get as far
+	Step       string // the step it failed at, "" if it got past them
+	Hop        int
+
+	Reason     string // one word: refused, exhausted, expression, …
+	Error      string // at most 2 KiB are kept, as of Expression and Value
+	Expression string // the text of the expression at fault, "" if none was
+	Value      string // what broke it
+	Status     int    // what the receiver answered, 0 if it did not
+	Answer     []byte // the start of its answer's body, at most 4 KiB
+
+	Attempts                  int
+	FirstAttempt, LastAttempt time.Time
+	Results                   event.Results
+}
+
+// Stored is an event with its place in the events stream.
+type Stored struct {
+	Sequence   uint64
+	Generation uint64 // in force when it was accepted
+	Event      *event.Event
+}
+
+// maxText is how many bytes of each text of a dead letter are kept. They travel
+// in headers, which JetStream limits to 64 KiB a message.
+const maxText = 2 << 10
+
+// maxAnswer is how many bytes of a receiver's answer a dead letter keeps.
+const maxAnswer = 4 << 10

@@ -1,0 +1,85 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Ack is what the store says of a message it has.
+type Ack struct {
+	Sequence  uint64 // its place in its stream; of a duplicate, the place of the first one
+	Duplicate bool   // the store had it already
+}
+
+// Pending is a message on its way into the store. It is safe for concurrent use.
+type Pending struct {
+	done chan struct{}
+	ack  Ack
+	err  error
+
+	size  int       // in bytes
+	sent  time.Time // when it was sent
+	plain bool      // who waits does not wait for the barrier
+}
+
+func newPending() *Pending { return &Pending{done: make(chan struct{})} }
+
+// failed is a message that was not even sent.
+func failed(err error) *Pending {
+	p := newPending()
+	p.resolve(err)
+	return p
+}
+
+// resolve ends the waiting. It is called once, by whoever took the message off the list.
+func (p *Pending) resolve(err error) {
+	p.err = err
+	close(p.done)
+}
+
+// Wait returns once the message is durable. It ends by itself when the store
+// does not answer; the error is then [ErrUnavailable], as it is whenever the
+// message may be in the store without being known to be. When ctx ends first,
+// that is the error.
+func (p *Pending) Wait(ctx context.Context) (Ack, error) {
+	select {
+	case <-p.done:
+		return p.ack, p.err
+	default:
+	}
+	select {
+	case <-p.done:
+		return p.ack, p.err
+	case <-ctx.Done():
+		return Ack{}, ctx.Err()
+	}
+}
+
+// WaitAll waits for every message, and returns the first error.
+func WaitAll(ctx context.Context, pending []*Pending) error {
+	for _, p := range pending {
+		if _, err := p.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The reasons why a message is not in the store.
+var (
+	// ErrStale: the generation an event was made by is not in force any more.
+	ErrStale = errors.New("the configuration changed while the event was received")
+	// ErrUnavailable: the store does not take anything at the moment.
+	ErrUnavailable = errors.New("the store is unavailable")
+	// ErrFull: the stream has no room. Room is made as events are handled.
+	ErrFull = errors.New("the store is full")
+	// ErrUnstorable: it cannot be stored however often it is tried; its body is
+	// too large, or cannot be written as bytes.
+	ErrUnstorable = errors.New("cannot be stored")
+)
+
+func unavailable(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrUnavailable, fmt.Errorf(format, args...))
+}

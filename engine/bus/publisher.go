@@ -1,0 +1,320 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// publisher sends messages one after the other without waiting for an answer
+// in between, and hands each answer to whoever waits for it. The client's own
+// asynchronous publisher is not used: it makes a timer for each message, sends
+// again by itself where order matters, and would need a second goroutine to
+// join the barrier.
+type publisher struct {
+	conn    *nats.Conn
+	inbox   string   // the subject answers come to, with the dot before the message's number
+	barrier *barrier // nil: an answer is durable enough
+	timeout time.Duration
+	suspect func() // told when messages were not answered in time
+	full    func() // told when a stream had no room for a message
+
+	mu     sync.Mutex
+	open   map[uint64]*Pending // sent and not answered, by number
+	next   uint64
+	bytes  int           // of the open ones
+	freed  chan struct{} // closed when an answer makes room; nil when nobody waits for it
+	closed bool
+
+	busy atomic.Int64 // len(open), for those who only look
+}
+
+const (
+	// maxOpen and maxOpenBytes bound what is sent and not answered. JetStream
+	// takes 60,000 messages a second and more, so this is well under a second's
+	// work; who comes on top is told to come again.
+	maxOpen      = 8192
+	maxOpenBytes = 64 << 20
+	// openTimeout is how long a message may stay unanswered. JetStream answers
+	// within milliseconds, or never: a stream whose disk is full says nothing.
+	openTimeout = 10 * time.Second
+)
+
+func newPublisher(conn *nats.Conn, suspect, full func()) (*publisher, error) {
+	p := &publisher{
+		conn: conn, inbox: conn.NewInbox() + ".", timeout: openTimeout, suspect: suspect, full: full,
+		open: make(map[uint64]*Pending),
+	}
+	sub, err := conn.Subscribe(p.inbox+"*", p.answered)
+	if err != nil {
+		return nil, err
+	}
+	return p, sub.SetPendingLimits(-1, -1)
+}
+
+// send sends a message at once. Messages are stored in the order of the calls.
+func (p *publisher) send(m *nats.Msg) *Pending { return p.post(m, false) }
+
+// sendPlain is send, and what waits for it does not wait for the barrier.
+func (p *publisher) sendPlain(m *nats.Msg) *Pending { return p.post(m, true) }
+
+func (p *publisher) post(m *nats.Msg, plain bool) *Pending {
+	w, number, err := p.enter(messageSize(m), plain)
+	if err != nil {
+		return failed(err)
+	}
+	m.Reply = p.inbox + strconv.FormatUint(number, 36)
+	if err := p.conn.PublishMsg(m); err != nil && p.leave(number) != nil {
+		w.resolve(sendError(err))
+	}
+	return w
+}
+
+// sendWhenRoom is send for those who can wait for room.
+func (p *publisher) sendWhenRoom(m *nats.Msg) *Pending {
+	timeout := time.NewTimer(p.timeout)
+	defer timeout.Stop()
+	for {
+		freed := p.room()
+		if freed == nil {
+			return p.send(m)
+		}
+		select {
+		case <-freed:
+		case <-timeout.C:
+			return failed(unavailable("it has not answered for %v", p.timeout))
+		}
+	}
+}
+
+// room is nil when there is room for one more message, else it is closed once there may be.
+func (p *publisher) room() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// Half of the room is left to the door, so that a stage with much to hand over does not shut it.
+	if p.closed || len(p.open) < maxOpen/2 && p.bytes < maxOpenBytes/2 {
+		return nil
+	}
+	if p.freed == nil {
+		p.freed = make(chan struct{})
+	}
+	return p.freed
+}
+
+// enter notes a message about to be sent.
+func (p *publisher) enter(size int, plain bool) (*Pending, uint64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, 0, unavailable("it is closed")
+	}
+	if len(p.open) >= maxOpen || p.bytes >= maxOpenBytes {
+		return nil, 0, unavailable("%d messages are waiting for its answer", len(p.open))
+	}
+	w := newPending()
+	w.size, w.sent, w.plain = size, time.Now(), plain
+	p.next++
+	p.open[p.next] = w
+	p.bytes += size
+	p.busy.Store(int64(len(p.open)))
+	return w, p.next, nil
+}
+
+// leave takes a message off the list; nil if somebody else has. Who took it resolves it.
+func (p *publisher) leave(number uint64) *Pending {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.open[number]
+	if w != nil {
+		p.remove(number, w)
+	}
+	return w
+}
+
+// remove is called with the lock held.
+func (p *publisher) remove(number uint64, w *Pending) {
+	delete(p.open, number)
+	p.bytes -= w.size
+	p.busy.Store(int64(len(p.open)))
+	if p.freed != nil && len(p.open) < maxOpen/2 && p.bytes < maxOpenBytes/2 {
+		close(p.freed)
+		p.freed = nil
+	}
+}
+
+// answered takes an answer of the store.
+func (p *publisher) answered(m *nats.Msg) {
+	number, err := strconv.ParseUint(m.Subject[len(p.inbox):], 36, 64)
+	if err != nil {
+		return
+	}
+	w := p.leave(number)
+	if w == nil {
+		return // given up before
+	}
+	w.ack, err = parseAck(m)
+	if errors.Is(err, ErrFull) {
+		p.full()
+	}
+	if err != nil || p.barrier == nil || w.plain {
+		w.resolve(err)
+		return
+	}
+	p.barrier.join(w)
+}
+
+// waiting is how many messages are not answered.
+func (p *publisher) waiting() int { return int(p.busy.Load()) }
+
+// failOpen gives up messages sent before a time. What became of them is not known.
+func (p *publisher) failOpen(before time.Time, err error) (n int) {
+	p.mu.Lock()
+	var gone []*Pending
+	for number, w := range p.open {
+		if w.sent.Before(before) {
+			gone = append(gone, w)
+			p.remove(number, w)
+		}
+	}
+	p.mu.Unlock()
+	for _, w := range gone {
+		w.resolve(err)
+	}
+	return len(gone)
+}
+
+// expire gives up what was not answered in time.
+func (p *publisher) expire(now time.Time) {
+	if p.busy.Load() == 0 {
+		return
+	}
+	if p.failOpen(now.Add(-p.timeout), unavailable("it did not answer within %v", p.timeout)) > 0 {
+		p.suspect()
+	}
+}
+
+// disconnected gives up everything: the answers went to a connection that is gone.
+func (p *publisher) disconnected() {
+	p.failOpen(time.Now().Add(time.Hour), unavailable("the connection was lost"))
+}
+
+// finish refuses new messages, and gives those under way the time to be answered.
+func (p *publisher) finish(ctx context.Context) {
+	p.mu.Lock()
+	p.closed = true
+	if p.freed != nil {
+		close(p.freed)
+		p.freed = nil
+	}
+	var left []*Pending
+	for _, w := range p.open {
+		left = append(left, w)
+	}
+	p.mu.Unlock()
+	for _, w := range left {
+		// Its error is for whoever sent it.
+		_, _ = w.Wait(ctx)
+	}
+	p.failOpen(time.Now().Add(time.Hour), unavailable("it was closed"))
+}
+
+func messageSize(m *nats.Msg) int {
+	n := len(m.Data)
+	for k, vs := range m.Header {
+		for _, v := range vs {
+			n += len(k) + len(v) + 4
+		}
+	}
+	return n
+}
+
+// sendError is why the client did not send a message.
+func sendError(err error) error {
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return fmt.Errorf("%w: it is larger than the server takes", ErrUnstorable)
+	}
+	if errors.Is(err, nats.ErrReconnectBufExceeded) {
+		return unavailable("the server cannot be reached")
+	}
+	return unavailable("%w", err)
+}
+
+// parseAck reads the store's answer. The usual one is read by hand: it comes
+// with every message.
+func parseAck(m *nats.Msg) (Ack, error) {
+	const seq = `"seq":`
+	i := bytes.Index(m.Data, []byte(seq))
+	if i < 0 || bytes.Contains(m.Data, []byte(`"error":`)) {
+		return Ack{}, ackError(m)
+	}
+	var a Ack
+	for _, c := range bytes.TrimLeft(m.Data[i+len(seq):], " ") {
+		if c < '0' || c > '9' {
+			break
+		}
+		a.Sequence = a.Sequence*10 + uint64(c-'0')
+	}
+	a.Duplicate = bytes.Contains(m.Data, []byte(`"duplicate":`))
+	if a.Sequence == 0 {
+		return Ack{}, ackError(m)
+	}
+	return a, nil
+}
+
+// The error codes of JetStream that call for an answer of their own
+// (nats-server, server/errors.json).
+const (
+	codeInsufficient   = 10023 // the server's disk budget is used up
+	codeMessageTooBig  = 10054
+	codeWrongLast      = 10071 // another message of the subject came first
+	codeStoreFailed    = 10077
+	codeHeadersTooBig  = 10097
+	codeTooManyWaiting = 10167
+)
+
+// errWrongLast: another message of the subject came first.
+var errWrongLast = errors.New("it was changed meanwhile")
+
+// ackError is what an answer that confirms nothing says.
+func ackError(m *nats.Msg) error {
+	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+		return unavailable("no server answers for the stream")
+	}
+	var answer struct {
+		Error *struct {
+			ErrCode     int    `json:"err_code"`
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil || answer.Error == nil {
+		return unavailable("its answer cannot be read: %.100q", m.Data)
+	}
+	text := answer.Error.Description
+	switch answer.Error.ErrCode {
+	case codeInsufficient:
+		return fmt.Errorf("%w: %s", ErrFull, text)
+	case codeMessageTooBig, codeHeadersTooBig:
+		return fmt.Errorf("%w: %s", ErrUnstorable, text)
+	case codeWrongLast:
+		return errWrongLast
+	case codeStoreFailed:
+		switch {
+		case strings.Contains(text, "maximum"):
+			return fmt.Errorf("%w: %s", ErrFull, text)
+		case strings.Contains(text, "too large"):
+			return fmt.Errorf("%w: %s", ErrUnstorable, text)
+		}
+	case codeTooManyWaiting:
+		return unavailable("the stream has too much waiting")
+	}
+	return unavailable("it answered %q", text)
+}

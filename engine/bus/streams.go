@@ -1,0 +1,83 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// What each stream may take of max_disk, in hundredths: a full log must still drain.
+const (
+	eventsShare  = 50
+	workShare    = 30
+	deadShare    = 15
+	controlShare = 5
+)
+
+// minDisk is what the streams need to be of any use: a generation's texts must
+// fit into the smallest share.
+const minDisk = 64 << 20
+
+// handOverWindow is how long a hand-over is remembered by its id. A stage that
+// crashed repeats what it had begun within seconds of the restart.
+const handOverWindow = time.Hour
+
+// formatKey is where a stream says which format it was written in.
+const formatKey = "trotline-format"
+
+// configs are the streams as they should be.
+func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
+	base := func(name string, share int64, subjects ...string) jetstream.StreamConfig {
+		c := jetstream.StreamConfig{
+			Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: max(b.options.Replicas, 1),
+			// Never DiscardOld: it silently drops what nobody has handled.
+			Discard: jetstream.DiscardNew, MaxBytes: -1, AllowDirect: true,
+			Metadata: map[string]string{formatKey: strconv.Itoa(format)},
+		}
+		if maxDisk > 0 {
+			c.MaxBytes = maxDisk / 100 * share
+		}
+		return c
+	}
+	n := b.names
+	events := base(n.events(), eventsShare, n.prefix+".events.*", n.cutSubject())
+	events.Duplicates = b.options.Dedupe
+
+	work := base(n.work(), workShare, n.prefix+".work.>")
+	work.Retention, work.Duplicates = jetstream.WorkQueuePolicy, handOverWindow
+
+	dead := base(n.dead(), deadShare, n.prefix+".dead.>")
+	dead.MaxAge, dead.Duplicates = b.options.DeadAge, handOverWindow
+	if dead.MaxAge > 0 {
+		dead.Duplicates = min(dead.Duplicates, dead.MaxAge)
+	}
+
+	control := base(n.control(), controlShare, n.prefix+".control.>")
+	control.MaxMsgsPerSubject = 1 // the last one counts; with DiscardNew only a full stream refuses
+	return []jetstream.StreamConfig{events, work, dead, control}
+}
+
+// makeStreams makes every stream, or brings it up to date. It is done at each
+// start: a power cut can take a stream's settings and leave its messages, and
+// making it again finds them.
+func (b *Bus) makeStreams(ctx context.Context, maxDisk int64) error {
+	b.streams = make(map[string]jetstream.Stream)
+	for _, c := range b.configs(maxDisk) {
+		found, err := b.js.Stream(ctx, c.Name)
+		if err == nil {
+			if err := supported("the stream "+c.Name, found.CachedInfo().Config.Metadata[formatKey]); err != nil {
+				return err
+			}
+		} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("cannot look at the stream %s: %w", c.Name, err)
+		}
+		if b.streams[c.Name], err = b.js.CreateOrUpdateStream(ctx, c); err != nil {
+			return fmt.Errorf("cannot make the stream %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}

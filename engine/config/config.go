@@ -1,0 +1,189 @@
+// Package config turns the user's files into a typed tree: strictly, with the
+// place of every word, and with every problem at once. It compiles expressions
+// through the language it is given, and opens, binds and starts nothing.
+//
+// The files are LANGUAGE in YAML. What a word may hold is said by the tags of a
+// struct's fields (see [event.SourceKind] and its file); the same decoder reads
+// the configuration's own words and the settings of the kinds.
+package config
+
+import (
+	"net/netip"
+
+	"github.com/trotline/trotline/event"
+)
+
+// Config is a configuration without a problem. It must not be changed.
+type Config struct {
+	// Files is every text that was read, the configuration and the files that
+	// belong to it ([event.File]): what is kept with the generation.
+	Files []File
+	// Watch is every path whose change is an edit: the configuration's files and
+	// folders, and the files they name, each once, absolute.
+	Watch []string
+	// Fingerprint is equal for two configurations that were made of the same:
+	// the same texts, the same values from outside, the same watched files.
+	Fingerprint [32]byte
+
+	Server     Server
+	NATS       NATS
+	Durability string         // disk, or os
+	Dedupe     event.Duration // how long an event's id is remembered
+	Retention  Retention
+
+	// In the order of the files, without what is disabled.
+	Sources   []*Source
+	Sinks     []*Sink
+	Pipelines []*Pipeline
+}
+
+// File is a text that was read.
+type File struct {
+	Path   string // absolute
+	Data   []byte
+	Config bool // a configuration file; otherwise a file that one names
+}
+
+// Server is where webhooks arrive and where the engine is looked after.
+type Server struct {
+	Listen         string         `yaml:"listen" doc:"the address webhooks arrive at (:8080)"`
+	Admin          Admin          `yaml:"admin" doc:"health, metrics, API and console"`
+	PublicURL      string         `yaml:"public_url" doc:"what senders call; schemes that sign the URL need it"`
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" doc:"whose X-Forwarded-For is believed; nobody's by default"`
+	TLS            *TLS           `yaml:"tls" doc:"serve HTTPS"`
+}
+
+// Admin is the listener for those who look after the engine.
+type Admin struct {
+	Listen string       `yaml:"listen" doc:"its address (127.0.0.1:8081); beyond loopback it needs a token"`
+	Token  event.Secret `yaml:"token" doc:"what a client proves itself with"`
+}
+
+// TLS is how the server proves itself, and whom it asks to do the same.
+type TLS struct {
+	CertFile     event.Path `yaml:"cert_file" required:"true" doc:"the certificate and its chain, PEM"`
+	KeyFile      event.Path `yaml:"key_file" required:"true" doc:"the certificate's key, PEM"`
+	ClientCAFile event.Path `yaml:"client_ca_file" doc:"clients must have a certificate by one of these authorities"`
+}
+
+// NATS is where events are stored: an embedded server, or a cluster.
+type NATS struct {
+	Embedded        *Embedded    `yaml:"embedded" doc:"a server of our own (the default)"` // nil if and only if there is a URL
+	URL             event.Secret `yaml:"url" doc:"an existing server or cluster: nats://a:4222,nats://b:4222"`
+	CredentialsFile event.Path   `yaml:"credentials_file" doc:"the credentials for the cluster"`
+	Replicas        int          `yaml:"replicas" min:"1" max:"5" doc:"how many servers of the cluster hold each event (1)"`
+	Prefix          string       `yaml:"prefix" doc:"what our streams' names begin with; several Trotlines can share a cluster (trotline)"`
+}
+
+// Embedded is the embedded server.
+type Embedded struct {
+	Dir     event.Path `yaml:"dir" doc:"where it keeps its files (./data beside the first file)"`
+	MaxDisk event.Size `yaml:"max_disk" doc:"the most it may use of the disk; the engine chooses when left out"`
+	Listen  string     `yaml:"listen" doc:"an address that lets other NATS clients in; none by default"`
+}
+
+// Retention is how long what is done with is kept.
+type Retention struct {
+	Events event.Duration `yaml:"events" min:"1s" doc:"how long handled events stay for replay (7d)"`
+	Dead   event.Duration `yaml:"dead" min:"1s" doc:"how long dead letters stay (30d)"`
+}
+
+// MaxBody is the most that a source's max_body may be: what the embedded
+// server's largest message can hold.
+const MaxBody event.Size = 64 << 20
+
+// Source is a place where events come in.
+type Source struct {
+	Name     string   `yaml:"-"`
+	Kind     string   `yaml:"-"`
+	Settings any      `yaml:"-"` // the kind's
+	Pos      Position `yaml:"-"`
+
+	Path      string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
+	Methods   []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE" doc:"the HTTP methods it takes (POST)"`
+	MaxBody   event.Size     `yaml:"max_body" min:"1B" max:"64MiB" doc:"the largest body it takes (5MiB)"`
+	AllowIPs  []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
+	PublicURL string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
+	Split     event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`
+}
+
+// Sink is a place where events go.
+type Sink struct {
+	Name     string   `yaml:"-"`
+	Kind     string   `yaml:"-"`
+	Settings any      `yaml:"-"` // the kind's
+	Pos      Position `yaml:"-"`
+	// Checksum is equal as long as the kind's settings, resolved, and the files
+	// they name are: then the running sink can stay. It says nothing of the
+	// fields below.
+	Checksum string `yaml:"-"`
+
+	Timeout     event.Duration `yaml:"timeout" min:"1ms" doc:"how long an attempt may take (30s)"`
+	Retry       Retry          `yaml:"retry" doc:"how often a failed delivery is attempted again"`
+	Concurrency int            `yaml:"concurrency" min:"1" max:"10000" doc:"how many attempts run at once (8)"`
+	Backlog     int            `yaml:"backlog" min:"0" doc:"how many deliveries may wait; beyond it they become dead letters; 0 is no limit (0)"`
+	Batch       *Batch         `yaml:"batch" doc:"several deliveries in one attempt"`
+}
+
+// Retry is how often, and how long, a delivery is attempted.
+type Retry struct {
+	Attempts int            `yaml:"attempts" min:"0" doc:"at most so many; 0 is no limit (0)"`
+	Initial  event.Duration `yaml:"initial" min:"1ms" doc:"the wait after the first attempt (1s)"`
+	Max      event.Duration `yaml:"max" min:"1ms" doc:"the longest wait (10m)"`
+	Factor   float64        `yaml:"factor" min:"1" max:"100" doc:"by which each wait is longer than the one before (2)"`
+	Jitter   float64        `yaml:"jitter" min:"0" max:"1" doc:"the part of a wait that chance adds or takes away, 0 to 1 (0.2)"`
+	For      event.Duration `yaml:"for" doc:"no attempt later than this after the first; 0s is no limit (24h)"`
+}
+
+// Batch is how deliveries are gathered for one attempt.
+type Batch struct {
+	Size int            `yaml:"size" min:"1" max:"10000" doc:"the most deliveries in one; the kind's own number when left out"` // never 0
+	Wait event.Duration `yaml:"wait" doc:"how long an incomplete one waits for more (0s)"`
+}
+
+// Pipeline is the way of events from sources to sinks.
+type Pipeline struct {
+	Name   string   `yaml:"-"`
+	Pos    Position `yaml:"-"`
+	Start  Start    `yaml:"-"`
+	Steps  []Step   `yaml:"-"`
+	Routes []Route  `yaml:"-"`
+
+	From     []string `yaml:"from" required:"true" doc:"the sources whose events it takes"`
+	OnError  string   `yaml:"on_error" enum:"dead,drop,pass" doc:"what becomes of an event on which a step fails (dead)"`
+	Match    string   `yaml:"match" enum:"all,first" doc:"whether every route whose when holds gets the event, or only the first (all)"`
+	Unrouted string   `yaml:"unrouted" enum:"drop,dead" doc:"what becomes of an event that no route takes (drop)"`
+}
+
+// Start is where a new pipeline begins to read. The zero Start is now.
+type Start struct {
+	All  bool           // with the oldest event that is stored
+	Back event.Duration // with what came at most so long ago
+}
+
+// Step is a transform of a pipeline.
+type Step struct {
+	// Name tells the steps of a pipeline apart in metrics and dead letters: the
+	// kind and the place from 1, such as filter_2.
+	Name     string
+	Kind     string
+	Settings any // the kind's
+	Pos      Position
+}
+
+// Route is a way out of a pipeline.
+type Route struct {
+	Name  string
+	When  event.Expr // nil: always
+	Chain bool       // one hop after the other; otherwise side by side
+	Hops  []Hop
+	Pos   Position
+}
+
+// Hop is a sink on a route.
+type Hop struct {
+	Sink string
+	When event.Expr     // nil: always
+	Map  *event.Mapping // nil: the body as the steps left it
+	Pos  Position
+}

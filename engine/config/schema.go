@@ -1,0 +1,172 @@
+package config
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+
+	"github.com/trotline/trotline/event"
+)
+
+// Schema is the JSON Schema (draft 2020-12) of a file, for editors. It is made of the
+// same structs that decode it.
+func Schema(k event.Kinds) ([]byte, error) {
+	root := objectSchema(topDefaults())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "Trotline pipelines"
+	properties := root["properties"].(map[string]any)
+	var sources, sinks, steps []any
+	for _, s := range k.Sources {
+		sources = append(sources, kindSchema(s.Name, s.Doc, s.Name == defaultSource, sourceDefaults(), s.Settings()))
+	}
+	for _, s := range k.Sinks {
+		sinks = append(sinks, kindSchema(s.Name, s.Doc, false, sinkDefaults(), s.Settings()))
+	}
+	for _, t := range k.Transforms {
+		steps = append(steps, map[string]any{
+			"type": "object", "additionalProperties": false, "required": []string{t.Name},
+			"properties": map[string]any{t.Name: described(structSchema(reflect.TypeOf(t.Settings()).Elem()), t.Doc)},
+		})
+	}
+	properties["sources"] = named("where events come in", map[string]any{"anyOf": sources})
+	properties["sinks"] = named("where events go", map[string]any{"anyOf": sinks})
+	properties["pipelines"] = named("the ways between them", pipelineSchema(steps))
+	return json.MarshalIndent(root, "", "  ")
+}
+
+func named(doc string, of map[string]any) map[string]any {
+	return map[string]any{
+		"type": "object", "description": doc, "additionalProperties": of,
+		"propertyNames": map[string]any{"pattern": "^[a-z][a-z0-9_]*$", "maxLength": maxName},
+	}
+}
+
+// kindSchema is an entry whose type is this kind.
+func kindSchema(name, doc string, fallback bool, targets ...any) map[string]any {
+	s := objectSchema(append([]any{&header{}}, targets...)...)
+	s["properties"].(map[string]any)["type"] = map[string]any{"const": name, "description": doc}
+	if !fallback {
+		required, _ := s["required"].([]string)
+		s["required"] = append([]string{"type"}, required...)
+	}
+	return s
+}
+
+func pipelineSchema(steps []any) map[string]any {
+	hop := map[string]any{"anyOf": []any{map[string]any{"type": "string"}, objectSchema(&hopWords{})}}
+	hops := oneOrMore(hop)
+	route := objectSchema(&routeWords{})
+	delete(route, "required") // a single route goes without its name
+	pipeline := objectSchema(&pipelineWords{}, &Pipeline{})
+	for _, s := range []map[string]any{route, pipeline} {
+		properties := s["properties"].(map[string]any)
+		for _, word := range []string{"to", "chain"} {
+			properties[word] = described(hops, properties[word].(map[string]any)["description"].(string))
+		}
+	}
+	properties := pipeline["properties"].(map[string]any)
+	fill := func(word string, items map[string]any) {
+		properties[word] = described(map[string]any{"type": "array", "items": items}, properties[word].(map[string]any)["description"].(string))
+	}
+	fill("steps", map[string]any{"anyOf": steps})
+	fill("routes", route)
+	return pipeline
+}
+
+// objectSchema is the schema of structs that are written as one.
+func objectSchema(targets ...any) map[string]any {
+	properties := make(map[string]any)
+	var required []string
+	for _, f := range fieldsOf(targets...) {
+		properties[f.word] = described(typeSchema(f.value.Type(), f.tag), f.tag.Get("doc"))
+		if f.required() {
+			required = append(required, f.word)
+		}
+	}
+	s := map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+	if required != nil {
+		s["required"] = required
+	}
+	return s
+}
+
+// structSchema is that of a nested struct, and of the value its short field stands for.
+func structSchema(t reflect.Type) map[string]any {
+	target := reflect.New(t).Interface()
+	s := objectSchema(target)
+	for _, f := range fieldsOf(target) {
+		switch f.tag.Get("short") {
+		case "all":
+			return typeSchema(f.value.Type(), f.tag)
+		case "true":
+			return map[string]any{"anyOf": []any{typeSchema(f.value.Type(), f.tag), s}}
+		}
+	}
+	return s
+}
+
+func described(s map[string]any, doc string) map[string]any {
+	out := map[string]any{}
+	for k, v := range s {
+		out[k] = v
+	}
+	if doc != "" {
+		out["description"] = doc
+	}
+	return out
+}
+
+func oneOrMore(item map[string]any) map[string]any {
+	return map[string]any{"anyOf": []any{item, map[string]any{"type": "array", "items": item}}}
+}
+
+// fromOutside is a ${…} in the place of something that is not a text.
+var fromOutside = map[string]any{"type": "string", "pattern": `^\$\{.*\}$`}
+
+func typeSchema(t reflect.Type, tag reflect.StructTag) map[string]any {
+	switch t {
+	case exprType: // true and 5 are expressions too
+		return map[string]any{"type": []string{"string", "boolean", "number"}}
+	case mappingType, rawType:
+		return map[string]any{}
+	case durationType:
+		return map[string]any{"type": "string", "pattern": `^([0-9.]+(d|h|m|s|ms|us|µs|ns))+$|\$\{`}
+	case sizeType:
+		return map[string]any{"type": "string", "pattern": `^[0-9]+ *([KMGT]i?)?B$|\$\{`}
+	case formatType:
+		return map[string]any{"enum": event.Formats}
+	case templateType, fileType, reflect.PointerTo(fileType), prefixType:
+		return map[string]any{"type": "string"}
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return oneOrMore(typeSchema(t.Elem(), tag))
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": typeSchema(t.Elem(), tag)}
+	case reflect.Pointer:
+		return structSchema(t.Elem())
+	case reflect.Struct:
+		return structSchema(t)
+	case reflect.Bool:
+		return map[string]any{"anyOf": []any{map[string]any{"type": "boolean"}, fromOutside}}
+	case reflect.Int, reflect.Int64:
+		return map[string]any{"anyOf": []any{bounded("integer", tag), fromOutside}}
+	case reflect.Float64:
+		return map[string]any{"anyOf": []any{bounded("number", tag), fromOutside}}
+	}
+	if enum := tag.Get("enum"); enum != "" {
+		return map[string]any{"anyOf": []any{map[string]any{"enum": strings.Split(enum, ",")}, fromOutside}}
+	}
+	return map[string]any{"type": "string"}
+}
+
+func bounded(kind string, tag reflect.StructTag) map[string]any {
+	s := map[string]any{"type": kind}
+	if low := tag.Get("min"); low != "" {
+		s["minimum"] = json.Number(low)
+	}
+	if high := tag.Get("max"); high != "" {
+		s["maximum"] = json.Number(high)
+	}
+	return s
+}
