@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/trotline/trotline/engine/config"
+	"github.com/trotline/trotline/engine/door"
+	"github.com/trotline/trotline/engine/stage"
+	"github.com/trotline/trotline/event"
+)
+
+// kinds finds a kind by its word.
+type kinds struct {
+	sources    map[string]event.SourceKind
+	transforms map[string]event.TransformKind
+	sinks      map[string]event.SinkKind
+}
+
+func indexKinds(k event.Kinds) kinds {
+	x := kinds{map[string]event.SourceKind{}, map[string]event.TransformKind{}, map[string]event.SinkKind{}}
+	for _, s := range k.Sources {
+		x.sources[s.Name] = s
+	}
+	for _, t := range k.Transforms {
+		x.transforms[t.Name] = t
+	}
+	for _, s := range k.Sinks {
+		x.sinks[s.Name] = s
+	}
+	return x
+}
+
+// plan is a configuration compiled as far as nothing that runs is touched.
+type plan struct {
+	config *config.Config
+	rules  map[string]*stage.Rules
+	routes []door.Route
+}
+
+// compile makes the plan of a configuration, or says what is wrong with it.
+func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Problems) {
+	p := &plan{config: c}
+	rules, problems := k.compileRules(c)
+	p.rules = rules
+	for _, s := range c.Sources {
+		source, err := k.sources[s.Kind].Open(s.Settings, event.SourceOptions{Name: s.Name, Log: log})
+		if err != nil {
+			problems = append(problems, problemAt(s.Pos, "source %s: %v", s.Name, err))
+			continue
+		}
+		p.routes = append(p.routes, door.Route{
+			Source: s.Name, Path: s.Path, Methods: s.Methods, MaxBody: int64(s.MaxBody),
+			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, Receiver: source,
+		})
+	}
+	return p, problems
+}
+
+// compileRules makes the rules of every pipeline. It needs nothing but the
+// texts, so that it serves for old generations too.
+func (k kinds) compileRules(c *config.Config) (map[string]*stage.Rules, config.Problems) {
+	all, problems := make(map[string]*stage.Rules, len(c.Pipelines)), config.Problems(nil)
+	splits := make(map[string]*stage.Step)
+	for _, s := range c.Sources {
+		if s.Split == nil {
+			continue
+		}
+		split, err := k.splitter(s.Split)
+		if err != nil {
+			problems = append(problems, problemAt(s.Pos, "source %s: %v", s.Name, err))
+			continue
+		}
+		splits[s.Name] = &stage.Step{Name: s.Name + "_split", Transform: split}
+	}
+	for _, p := range c.Pipelines {
+		rules := &stage.Rules{
+			Pipeline: p.Name, From: make(map[string]*stage.Step, len(p.From)),
+			Backfill: p.Start != config.Start{},
+			OnError:  stage.OnError(p.OnError), MatchFirst: p.Match == "first", KeepUnrouted: p.Unrouted == "dead",
+		}
+		for _, source := range p.From {
+			rules.From[source] = splits[source]
+		}
+		for _, s := range p.Steps {
+			t, err := k.transforms[s.Kind].Open(s.Settings)
+			if err != nil {
+				problems = append(problems, problemAt(s.Pos, "%s: %v", s.Kind, err))
+				continue
+			}
+			rules.Steps = append(rules.Steps, stage.Step{Name: s.Name, Transform: t})
+		}
+		for _, r := range p.Routes {
+			route := stage.Route{Name: r.Name, When: r.When, Chain: r.Chain}
+			for _, h := range r.Hops {
+				route.Hops = append(route.Hops, stage.Hop{Sink: h.Sink, When: h.When, Map: h.Map})
+			}
+			rules.Routes = append(rules.Routes, route)
+		}
+		all[p.Name] = rules
+	}
+	return all, problems
+}
+
+// splitSettings is implemented by the settings of the split step, so that a
+// source's own split is the same step.
+type splitSettings interface{ SetList(list event.Expr) }
+
+// splitter is the split step for a source's own split setting.
+func (k kinds) splitter(list event.Expr) (event.Transform, error) {
+	kind, ok := k.transforms["split"]
+	if !ok {
+		return nil, fmt.Errorf("there is no split step")
+	}
+	settings := kind.Settings()
+	s, ok := settings.(splitSettings)
+	if !ok {
+		return nil, fmt.Errorf("the split step cannot be used by a source")
+	}
+	s.SetList(list)
+	return kind.Open(settings)
+}
+
+func problemAt(at config.Position, format string, args ...any) config.Problem {
+	return config.Problem{Position: at, Msg: fmt.Sprintf(format, args...)}
+}
+
+// openTarget makes a sink ready for deliveries. running is the sink that runs
+// under the name, if its settings are still the same; it stays as it is.
+func (k kinds) openTarget(ctx context.Context, s *config.Sink, running event.Sink, log *slog.Logger) (*stage.Target, error) {
+	kind := k.sinks[s.Kind]
+	t := &stage.Target{
+		Sink:    running,
+		Timeout: s.Timeout.Std(),
+		Retry: stage.Retry{
+			Attempts: s.Retry.Attempts, Initial: s.Retry.Initial.Std(), Max: s.Retry.Max.Std(),
+			Factor: s.Retry.Factor, Jitter: s.Retry.Jitter, For: s.Retry.For.Std(),
+		},
+		Concurrency: s.Concurrency,
+		BatchSize:   max(kind.Batch, 1),
+		Backlog:     uint64(max(s.Backlog, 0)),
+	}
+	if s.Batch != nil {
+		t.BatchSize, t.BatchWait = max(s.Batch.Size, 1), s.Batch.Wait.Std()
+	}
+	if running != nil {
+		return t, nil
+	}
+	var err error
+	t.Sink, err = kind.Open(ctx, s.Settings, event.SinkOptions{Name: s.Name, Concurrency: s.Concurrency, Log: log})
+	return t, err
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/engine/stage"
+)
+
+// retire lets go of the stages whose pipeline or sink is no longer in the
+// configuration. A pipeline goes on to the cut, by the rules it had; a sink's
+// queue turns into dead letters at once. The janitor ends them when they are
+// through. Callers hold e.mu.
+func (e *Engine) retire() {
+	kept := e.book.current()
+	for name, r := range e.pipelines {
+		if r.until == 0 && kept.rules[name] == nil {
+			r.until = kept.cut
+			e.log.Info("a pipeline left the configuration; what was accepted before is still handled", "pipeline", name)
+		}
+	}
+	for name, r := range e.sinks {
+		if e.book.Takes(name) != stage.Removed || r.sink == nil {
+			continue
+		}
+		e.retarget(r, removedTarget())
+		r.checksum = ""
+		e.log.Info("a sink left the configuration; what waits for it becomes dead letters", "sink", name)
+	}
+}
+
+// removedTarget is what a sink's stage is aimed at once the sink is gone.
+func removedTarget() *stage.Target {
+	return &stage.Target{Timeout: stopTime, Concurrency: 1, BatchSize: 100}
+}
+
+// retireLeftovers starts a stage for every consumer that an earlier run has
+// left and that the configuration does not name any more. Callers hold e.mu.
+func (e *Engine) retireLeftovers(ctx context.Context) error {
+	pipelines, err := e.bus.PipelineConsumers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range pipelines {
+		if e.pipelines[name] != nil {
+			continue
+		}
+		sources := e.book.sources(name)
+		consumer, err := e.bus.EventsConsumer(ctx, name, bus.EventsConsumerOptions{Sources: slices.Sorted(maps.Keys(sources)), AckWait: stage.AckWait})
+		if err != nil {
+			return err
+		}
+		r := &runningPipeline{
+			stage:   &stage.Pipeline{Shared: e.shared(), Name: name, Consumer: consumer},
+			sources: sources, until: e.book.current().cut,
+		}
+		r.looped = start(e.work, r.stage.Run)
+		e.pipelines[name] = r
+	}
+	queues, err := e.bus.SinkConsumers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range queues {
+		if e.sinks[name] != nil {
+			continue
+		}
+		if err := e.drain(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain starts a stage that turns what waits for a sink that is gone into dead
+// letters. Callers hold e.mu.
+func (e *Engine) drain(ctx context.Context, name string) error {
+	consumer, err := e.bus.WorkConsumer(ctx, name, workConsumer)
+	if err != nil {
+		return err
+	}
+	r := &runningSink{stage: &stage.Sink{Shared: e.shared(), Name: name, Consumer: consumer}}
+	r.stage.Aim(removedTarget())
+	r.looped = start(e.work, r.stage.Run)
+	e.sinks[name] = r
+	return nil
+}
+
+// How often the janitor looks, and how often it looks at what changes rarely.
+const (
+	housekeeping  = time.Second
+	generationAge = 30 * time.Second
+)
+
+// keepHouse shows what waits, ends what has retired and forgets the generations
+// nothing refers to, until ctx ends.
+func (e *Engine) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(housekeeping)
+	defer tick.Stop()
+	pruned := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		e.mu.Lock()
+		e.observe(ctx)
+		if time.Since(pruned) > generationAge {
+			e.prune(ctx)
+			pruned = time.Now()
+		}
+		e.mu.Unlock()
+	}
+}
+
+// observe looks at every consumer once. Callers hold e.mu.
+func (e *Engine) observe(ctx context.Context) {
+	for name, r := range e.pipelines {
+		info, err := r.stage.Consumer.Info(ctx)
+		if err != nil {
+			continue // the store is away; the stage itself says so
+		}
+		e.metrics.Waiting("pipeline", name, info.Pending, info.AckPending, age(info.OldestPending))
+		if r.until > 0 && (info.Floor+1 >= r.until || info.Pending == 0 && info.AckPending == 0) {
+			e.endPipeline(ctx, name, r)
+		}
+	}
+	for name, r := range e.sinks {
+		info, err := r.stage.Consumer.Info(ctx)
+		if err != nil {
+			continue
+		}
+		e.metrics.Waiting("sink", name, info.Pending, info.AckPending, age(info.OldestPending))
+		limit := r.stage.Target().Backlog
+		e.book.setFull(name, limit > 0 && info.Pending+info.AckPending >= limit)
+		if r.sink == nil && info.Pending == 0 && info.AckPending == 0 {
+			e.endSink(ctx, name, r)
+		}
+	}
+	e.observeStreams(ctx)
+}
+
+// observeStreams shows how full the streams are, and finds deliveries for a
+// sink that an edit removed while they were being handed over.
+func (e *Engine) observeStreams(ctx context.Context) {
+	stats, err := e.bus.Stats(ctx)
+	if err != nil {
+		return
+	}
+	for _, s := range stats.Streams {
+		e.metrics.Stream(s.Name, s.Messages, s.Bytes, s.MaxBytes)
+	}
+	for sink, waiting := range stats.Waiting {
+		if waiting == 0 || e.sinks[sink] != nil {
+			continue
+		}
+		if err := e.drain(ctx, sink); err != nil {
+			e.log.Warn("cannot drain what waits for a sink that is gone", "sink", sink, "error", err)
+		}
+	}
+}
+
+func age(oldest time.Time) time.Duration {
+	if oldest.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(oldest))
+}
+
+func (e *Engine) endPipeline(ctx context.Context, name string, r *runningPipeline) {
+	r.end()
+	delete(e.pipelines, name)
+	e.metrics.Gone("pipeline", name)
+	if err := e.bus.DeleteEventsConsumer(ctx, name); err != nil {
+		e.log.Warn("a retired pipeline's consumer stays until the next start", "pipeline", name, "error", err)
+	}
+}
+
+func (e *Engine) endSink(ctx context.Context, name string, r *runningSink) {
+	r.end()
+	delete(e.sinks, name)
+	e.metrics.Gone("sink", name)
+	if err := e.bus.DeleteWorkConsumer(ctx, name); err != nil {
+		e.log.Warn("a removed sink's queue stays until the next start", "sink", name, "error", err)
+	}
+}
+
+// keptGenerations is how many generations stay in the store when nothing refers to them.
+const keptGenerations = 10
+
+// prune forgets generations: the rules of those nothing refers to, and the
+// texts of all but the last few of them. Callers hold e.mu.
+func (e *Engine) prune(ctx context.Context) {
+	floor, err := e.floor(ctx)
+	if err != nil {
+		return
+	}
+	for _, g := range *e.book.generations.Load() {
+		end, over := e.book.end(g.number)
+		if !over || floor+1 < end {
+			continue
+		}
+		used, err := e.bus.UsesGeneration(ctx, g.number)
+		if err != nil || used {
+			continue
+		}
+		e.book.drop(g.number)
+	}
+	e.dropTexts(ctx)
+}
+
+// floor is the sequence up to which every pipeline has handled the events.
+func (e *Engine) floor(ctx context.Context) (uint64, error) {
+	floor := ^uint64(0) - 1
+	for _, r := range e.pipelines {
+		info, err := r.stage.Consumer.Info(ctx)
+		if err != nil {
+			return 0, err
+		}
+		// Nothing waits and nothing is in hand: everything there is has been handled.
+		if info.Pending > 0 || info.AckPending > 0 {
+			floor = min(floor, info.Floor)
+		}
+	}
+	return floor, nil
+}
+
+func (e *Engine) dropTexts(ctx context.Context) {
+	stored, err := e.bus.Generations(ctx)
+	if err != nil || len(stored) <= keptGenerations {
+		return
+	}
+	inBook := make(map[uint64]bool)
+	for _, g := range *e.book.generations.Load() {
+		inBook[g.number] = true
+	}
+	for _, g := range stored[:len(stored)-keptGenerations] {
+		if inBook[g.Number] {
+			continue
+		}
+		if err := e.bus.DropGeneration(ctx, g.Number); err != nil {
+			e.log.Warn("an old generation's text stays in the store", "generation", g.Number, "error", err)
+		}
+	}
+}

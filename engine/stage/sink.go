@@ -1,0 +1,273 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/event"
+)
+
+// Sink is the stage that makes the deliveries of one sink, for all pipelines
+// that use it. What it delivers to is swapped under it when an edit changes
+// the sink's settings; the queue and the stage stay.
+type Sink struct {
+	Shared
+	Name     string
+	Consumer *bus.Consumer
+
+	target atomic.Pointer[Target]
+	holder holder
+	slots  slots
+}
+
+// Aim sets the target of all attempts from now on and returns the one before, nil at first.
+func (s *Sink) Aim(t *Target) *Target {
+	before := s.target.Swap(t)
+	s.slots.resize(t.Concurrency)
+	return before
+}
+
+// Target is the one in force.
+func (s *Sink) Target() *Target { return s.target.Load() }
+
+// Run delivers until take ends, then waits for the attempts it has begun. work
+// ends those; it should end later than take. Nothing is running when Run has returned.
+func (s *Sink) Run(take, work context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	holding, letGo := context.WithCancel(work)
+	defer letGo()
+	running.Go(func() { s.holder.run(holding) })
+
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	for take.Err() == nil {
+		messages, err := s.collect(take)
+		if err != nil && take.Err() == nil {
+			s.Log.Warn("cannot read the sink's queue; trying again", "sink", s.Name, "error", err)
+			sleep(take, time.Second)
+		}
+		s.dispatch(take, work, messages, &attempts)
+	}
+}
+
+// collect pulls as many deliveries as can be attempted soon. With a batch wait
+// it gives a batch the time to fill.
+func (s *Sink) collect(take context.Context) ([]*bus.Message, error) {
+	t := s.target.Load()
+	messages, err := s.Consumer.Fetch(take, t.Concurrency*t.BatchSize)
+	if err != nil || t.BatchWait == 0 || len(messages) >= t.BatchSize {
+		return messages, err
+	}
+	waiting, cancel := context.WithTimeout(take, t.BatchWait)
+	defer cancel()
+	for len(messages) < t.BatchSize {
+		more, err := s.Consumer.Fetch(waiting, t.BatchSize-len(messages))
+		if err != nil {
+			break // the wait is over; what is there goes out
+		}
+		messages = append(messages, more...)
+	}
+	return messages, nil
+}
+
+// dispatch starts an attempt for each batch as soon as there is a slot. What is
+// not started when take ends goes back to the queue.
+func (s *Sink) dispatch(take, work context.Context, messages []*bus.Message, attempts *sync.WaitGroup) {
+	if len(messages) == 0 {
+		return
+	}
+	group := s.holder.hold(messages)
+	for len(messages) > 0 {
+		if !s.slots.acquire(take) {
+			for _, m := range messages {
+				m.Nak(0)
+			}
+			group.done(len(messages))
+			return
+		}
+		n := min(s.target.Load().BatchSize, len(messages))
+		batch := messages[:n:n]
+		messages = messages[n:]
+		attempts.Go(func() { s.attempt(work, batch, group) })
+	}
+}
+
+// attempt delivers a batch once and carries out what comes of it.
+func (s *Sink) attempt(ctx context.Context, messages []*bus.Message, group *held) {
+	defer group.done(len(messages))
+	free := sync.OnceFunc(s.slots.release)
+	defer free()
+
+	t := s.acquire()
+	jobs, o := s.prepare(t, messages)
+	if len(jobs) > 0 {
+		s.judge(ctx, t, jobs, s.try(ctx, t, jobs), o)
+	}
+	t.uses.RUnlock()
+	// The slot is free while the store makes the rest durable.
+	free()
+	s.settle(ctx, o, o.publish(s.Bus))
+}
+
+// acquire is the target in force, which will not be closed until its uses are released.
+func (s *Sink) acquire() *Target {
+	for {
+		t := s.target.Load()
+		t.uses.RLock()
+		if !t.closed {
+			return t
+		}
+		t.uses.RUnlock()
+	}
+}
+
+// job is a delivery and the message that asked for it.
+type job struct {
+	message  *bus.Message
+	work     *bus.Work
+	delivery *event.Delivery
+}
+
+// prepare shapes each delivery as its hop wants it. What cannot be attempted is
+// in the outbox already.
+func (s *Sink) prepare(t *Target, messages []*bus.Message) ([]job, *outbox) {
+	jobs, o := make([]job, 0, len(messages)), &outbox{}
+	for _, m := range messages {
+		w, err := m.Work()
+		if err != nil {
+			d := unreadable("", m, err)
+			d.Sink = s.Name
+			o.bury(m, d)
+			continue
+		}
+		if t.Sink == nil {
+			o.bury(m, buryWork(w, ReasonRemoved, removedText))
+			continue
+		}
+		shaped, dead := s.shape(w)
+		if dead != nil {
+			o.bury(m, dead)
+			continue
+		}
+		jobs = append(jobs, job{m, w, &event.Delivery{
+			ID: w.Event.DeliveryID(w.Pipeline, w.Route), Event: shaped,
+			Pipeline: w.Pipeline, Route: w.Route, Attempt: m.Delivered(), Results: w.Results,
+		}})
+	}
+	return jobs, o
+}
+
+// shape applies the hop's map, by the rules of the event's generation.
+func (s *Sink) shape(w *bus.Work) (*event.Event, *bus.Dead) {
+	rules := s.Book.Of(w.Pipeline, w.Generation)
+	if rules == nil {
+		return w.Event, nil // replayed to a sink by hand: as it stands
+	}
+	if rules.Err != nil {
+		return nil, buryWork(w, ReasonGeneration, rules.Err.Error())
+	}
+	shaped, err := rules.Shaped(w)
+	if err == nil {
+		return shaped, nil
+	}
+	d := rules.bury(w.Event, reasonOf(err), w.Route, err)
+	d.Sink, d.Hop, d.Results = w.Sink, w.Hop, w.Results
+	return nil, d
+}
+
+// try calls the sink, and measures.
+func (s *Sink) try(ctx context.Context, t *Target, jobs []job) []event.Verdict {
+	batch := make([]*event.Delivery, len(jobs))
+	for i, j := range jobs {
+		batch[i] = j.delivery
+	}
+	s.Metrics.InFlight(s.Name, len(jobs))
+	defer s.Metrics.InFlight(s.Name, -len(jobs))
+	start := time.Now()
+	verdicts := t.deliver(ctx, batch)
+	s.Metrics.Attempted(s.Name, time.Since(start))
+	return verdicts
+}
+
+// judge carries out the verdicts: what is done is acknowledged at once, what
+// failed waits in the queue, what goes on or ends is in the outbox. An attempt
+// cut short because the engine stops is not held against the delivery.
+func (s *Sink) judge(ctx context.Context, t *Target, jobs []job, verdicts []event.Verdict, o *outbox) {
+	for i, j := range jobs {
+		v := verdicts[i]
+		if v.Err == nil {
+			s.delivered(j, v.Answer, o)
+			continue
+		}
+		if ctx.Err() != nil {
+			j.message.Nak(0)
+			continue
+		}
+		if !event.IsPermanent(v.Err) {
+			wait, again := t.Retry.Next(j.delivery.Attempt, time.Since(j.message.Time()), event.RetryDelay(v.Err))
+			if again {
+				s.retry(j, v, wait)
+				continue
+			}
+		}
+		o.bury(j.message, s.deadOf(j, v))
+	}
+}
+
+func (s *Sink) delivered(j job, answer event.Answer, o *outbox) {
+	s.Metrics.Delivered(s.Name, j.work.Pipeline, j.work.Route, lived(j.work.Event))
+	rules := s.Book.Of(j.work.Pipeline, j.work.Generation)
+	if rules == nil || rules.Err != nil {
+		j.message.Ack()
+		return
+	}
+	next := rules.Next(j.work, answer)
+	if len(next.Work) == 0 && len(next.Dead) == 0 {
+		j.message.Ack()
+		return
+	}
+	o.messages = append(o.messages, j.message)
+	o.dead = append(o.dead, next.Dead...)
+	s.gate(next.Work, o)
+}
+
+func (s *Sink) retry(j job, v event.Verdict, wait time.Duration) {
+	s.Metrics.Retried(s.Name, j.work.Pipeline, j.work.Route)
+	s.Log.Warn("a delivery failed and will be tried again", "sink", s.Name, "pipeline", j.work.Pipeline, "route", j.work.Route,
+		"event", j.work.Event.ID, "attempt", j.delivery.Attempt, "next", wait.Round(time.Millisecond), "error", v.Err)
+	j.message.Nak(wait)
+}
+
+// maxDeadAnswer is how much of a receiver's answer a dead letter keeps, in bytes.
+const maxDeadAnswer = 4 << 10
+
+func (s *Sink) deadOf(j job, v event.Verdict) *bus.Dead {
+	d := buryWork(j.work, ReasonExhausted, v.Err.Error())
+	if event.IsPermanent(v.Err) {
+		d.Reason = ReasonRefused
+	}
+	var p *panicError
+	if errors.As(v.Err, &p) {
+		d.Reason = ReasonPanic
+	}
+	var step *event.StepError
+	if errors.As(v.Err, &step) {
+		d.Error, d.Expression, d.Value = step.Err.Error(), step.Expression, step.Value
+	}
+	d.Attempts = j.delivery.Attempt
+	d.FirstAttempt, d.LastAttempt = j.message.Time(), time.Now().UTC()
+	d.Status = v.Answer.Status
+	d.Answer = v.Answer.Body[:min(len(v.Answer.Body), maxDeadAnswer)]
+	return d
+}
+
+// bury puts a dead letter into the outbox, and the message it is made of.
+func (o *outbox) bury(m *bus.Message, d *bus.Dead) {
+	o.messages = append(o.messages, m)
+	o.dead = append(o.dead, d)
+}

@@ -1,0 +1,69 @@
+package expression
+
+import (
+	"reflect"
+	"time"
+)
+
+// variable is a name that every expression knows.
+type variable struct {
+	name string
+	doc  string
+	kind reflect.Type // nil: not known before the event is there
+	// later: it is not there while the source still looks at the request.
+	later bool
+	// view: it looks like an object, but has to be converted where it leaves the expression.
+	view bool
+	load func(f *frame) (any, error)
+}
+
+var variables = []variable{
+	{name: "body", doc: "the body, decoded", load: (*frame).body},
+	{name: "raw", doc: "the body as bytes", load: (*frame).raw},
+	{name: "headers", doc: `the request's headers, names in any case: headers["X-Foo"]`, view: true,
+		load: func(f *frame) (any, error) { return headerView(f.event.Request.Header), nil }},
+	{name: "query", doc: "the parameters of the URL's query", view: true,
+		load: func(f *frame) (any, error) { return queryView(f.event.Request.Query), nil }},
+	{name: "params", doc: "the {name} parts of the path", view: true,
+		load: func(f *frame) (any, error) { return f.event.Request.Params, nil }},
+	{name: "path", doc: "the path of the request", kind: textType,
+		load: func(f *frame) (any, error) { return f.event.Request.Path, nil }},
+	{name: "method", doc: "the method of the request", kind: textType,
+		load: func(f *frame) (any, error) { return f.event.Request.Method, nil }},
+	{name: "remote_ip", doc: "the sender's address", kind: textType,
+		load: func(f *frame) (any, error) { return f.event.Request.RemoteIP, nil }},
+	{name: "id", doc: "the event's id", kind: textType, later: true,
+		load: func(f *frame) (any, error) { return f.event.ID, nil }},
+	{name: "type", doc: "the sender's word for what happened", kind: textType, later: true,
+		load: func(f *frame) (any, error) { return f.event.Type, nil }},
+	{name: "source", doc: "the source's name", kind: textType,
+		load: func(f *frame) (any, error) { return f.event.Source, nil }},
+	{name: "received_at", doc: "when the event was accepted", kind: timeType,
+		load: func(f *frame) (any, error) { return f.event.Time, nil }},
+	{name: "original", doc: "the body before the steps", later: true, load: (*frame).original},
+	{name: "results", doc: "what earlier sinks of the chain answered: results.crm.status, .headers, .body", view: true,
+		load: func(f *frame) (any, error) { return f.allAnswers(), nil }},
+	{name: "env", doc: "the environment's variables: env.NAME"},
+}
+
+var variableByName = func() map[string]*variable {
+	byName := make(map[string]*variable, len(variables))
+	for i := range variables {
+		byName[variables[i].name] = &variables[i]
+	}
+	return byName
+}()
+
+var (
+	anyType      = reflect.TypeFor[any]()
+	boolType     = reflect.TypeFor[bool]()
+	intType      = reflect.TypeFor[int]()
+	floatType    = reflect.TypeFor[float64]()
+	textType     = reflect.TypeFor[string]()
+	bytesType    = reflect.TypeFor[[]byte]()
+	listType     = reflect.TypeFor[[]any]()
+	objectType   = reflect.TypeFor[map[string]any]()
+	timeType     = reflect.TypeFor[time.Time]()
+	durationType = reflect.TypeFor[time.Duration]()
+	zoneType     = reflect.TypeFor[*time.Location]()
+)

@@ -1,0 +1,216 @@
+package transforms
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/trotline/trotline/event"
+)
+
+// schemaURL is what the schema is called inside the library.
+const schemaURL = "trotline:///schema.json"
+
+// compileSchema reads a schema. Its formats are asserted, and it is complete in
+// itself: nothing is loaded from the network or from other files.
+func compileSchema(data []byte) (*jsonschema.Schema, error) {
+	doc, err := decodeSchema(data)
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.AssertFormat()
+	c.UseLoader(noLoader{})
+	if err := c.AddResource(schemaURL, doc); err != nil {
+		return nil, err
+	}
+	schema, err := c.Compile(schemaURL)
+	if err != nil {
+		return nil, schemaError(err)
+	}
+	return schema, nil
+}
+
+func decodeSchema(data []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var doc any
+	err := dec.Decode(&doc)
+	if err == nil {
+		if _, err = dec.Token(); errors.Is(err, io.EOF) {
+			return doc, nil
+		}
+		return nil, fmt.Errorf("%s: something follows the schema", lineOf(data, dec.InputOffset()))
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return nil, fmt.Errorf("%s: it is no JSON: %w", lineOf(data, syntax.Offset), err)
+	}
+	return nil, fmt.Errorf("it is no JSON: %w", err)
+}
+
+// lineOf is the place of a byte as editors count it.
+func lineOf(data []byte, offset int64) string {
+	before := data[:min(max(offset-1, 0), int64(len(data)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := len([]rune(string(before[bytes.LastIndexByte(before, '\n')+1:]))) + 1
+	return fmt.Sprintf("line %d, column %d", line, column)
+}
+
+// noLoader refuses every reference that leaves the schema.
+type noLoader struct{}
+
+var errElsewhere = errors.New("nothing is loaded from elsewhere: put it under $defs and refer to #/$defs/…")
+
+func (noLoader) Load(string) (any, error) { return nil, errElsewhere }
+
+// schemaError says where a schema is broken.
+func schemaError(err error) error {
+	var load *jsonschema.LoadURLError
+	var broken *jsonschema.SchemaValidationError
+	var invalid *jsonschema.ValidationError
+	var regex *jsonschema.InvalidRegexError
+	switch {
+	case errors.As(err, &load):
+		return fmt.Errorf("it refers to %s, and %w", strings.Replace(load.URL, "trotline:///", "", 1), errElsewhere)
+	case errors.As(err, &broken) && errors.As(broken.Err, &invalid):
+		return errors.New(list(leaves(invalid, nil)))
+	case errors.As(err, &regex):
+		return fmt.Errorf("%s: %q is no regular expression: %w", strings.TrimPrefix(regex.URL, schemaURL+"#"), regex.Regex, regex.Err)
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), schemaURL, ""))
+}
+
+// leaves are the failures themselves, without those that only enclose them. Of
+// alternatives it is enough to know that none fits.
+func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) []*jsonschema.ValidationError {
+	switch e.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf, *kind.Not:
+		return append(found, e)
+	}
+	if len(e.Causes) == 0 {
+		return append(found, e)
+	}
+	for _, cause := range e.Causes {
+		found = leaves(cause, found)
+	}
+	return found
+}
+
+// list is the failures in one line: /amount: want number, got string; …
+func list(failures []*jsonschema.ValidationError) string {
+	const most = 10
+	lines := make([]string, 0, most+1)
+	for i, f := range failures {
+		if i == most {
+			lines = append(lines, fmt.Sprintf("and %d more", len(failures)-most))
+			break
+		}
+		lines = append(lines, failure(f))
+	}
+	return strings.Join(lines, "; ")
+}
+
+var printer = message.NewPrinter(language.English)
+
+// failure is one failure. It holds no value of the event, but for those the schema lists.
+func failure(f *jsonschema.ValidationError) string {
+	place := pointer(f.InstanceLocation)
+	what := ""
+	switch k := f.ErrorKind.(type) {
+	case *kind.Type:
+		what = fmt.Sprintf("want %s, got %s", strings.Join(k.Want, " or "), k.Got)
+	case *kind.Required:
+		lines := make([]string, len(k.Missing))
+		for i, name := range k.Missing {
+			lines[i] = pointer(append(f.InstanceLocation[:len(f.InstanceLocation):len(f.InstanceLocation)], name)) + ": is missing"
+		}
+		return strings.Join(lines, "; ")
+	case *kind.AdditionalProperties:
+		what = "has fields that are not allowed: " + strings.Join(k.Properties, ", ")
+	case *kind.Format:
+		what = "is no valid " + k.Want
+	case *kind.Pattern:
+		what = "does not match " + k.Want
+	case *kind.AnyOf:
+		what = "fits none of the alternatives of anyOf"
+	case *kind.OneOf:
+		what = "fits none of the alternatives of oneOf"
+		if len(k.Subschemas) > 0 {
+			what = "fits more than one of the alternatives of oneOf"
+		}
+	case *kind.FalseSchema:
+		what = "is not allowed"
+	case *kind.Minimum:
+		what = "want at least " + k.Want.RatString()
+	case *kind.Maximum:
+		what = "want at most " + k.Want.RatString()
+	case *kind.ExclusiveMinimum:
+		what = "want more than " + k.Want.RatString()
+	case *kind.ExclusiveMaximum:
+		what = "want less than " + k.Want.RatString()
+	default:
+		what = f.ErrorKind.LocalizedString(printer)
+	}
+	return place + ": " + what
+}
+
+// pointer is a place as a JSON Pointer (RFC 6901); the whole body is /.
+func pointer(path []string) string {
+	if len(path) == 0 {
+		return "/"
+	}
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	var b strings.Builder
+	for _, name := range path {
+		b.WriteString("/" + escape.Replace(name))
+	}
+	return b.String()
+}
+
+// at is what stands at a place of a body.
+func at(v any, path []string) any {
+	for _, name := range path {
+		switch parent := v.(type) {
+		case map[string]any:
+			v = parent[name]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(name, &i); err != nil || i < 0 || i >= len(parent) {
+				return nil
+			}
+			v = parent[i]
+		}
+	}
+	return v
+}
+
+// shown is a value for an error, "" for what has parts: those may be many.
+func shown(v any) string {
+	const most = 200
+	switch v := v.(type) {
+	case map[string]any, []any, []byte:
+		return ""
+	case string:
+		if len(v) > most {
+			return shown(strings.ToValidUTF8(v[:most/2], "")) + "…"
+		}
+	}
+	b, err := event.EncodeJSON(v)
+	if err != nil {
+		return ""
+	}
+	if len(b) > most {
+		return strings.ToValidUTF8(string(b[:most]), "") + "…"
+	}
+	return string(b)
+}

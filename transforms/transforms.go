@@ -1,0 +1,19 @@
+// Package transforms holds the steps of a pipeline, one file for each. A step is
+// pure: an event handled twice gives the same result. None of them changes a
+// value it was given; what changes is copied, along the path of the change only.
+package transforms
+
+import "github.com/trotline/trotline/event"
+
+// All are the steps there are, in the order of the manual.
+func All() []event.TransformKind {
+	return []event.TransformKind{
+		filterKind, mapKind, setKind, unsetKind, validateKind, splitKind, logKind,
+	}
+}
+
+// nothingKnown is the shape after a step that makes any body at all.
+func nothingKnown(*event.Shape, any) *event.Shape { return nil }
+
+// failed is the error of a step that no expression of it caused.
+func failed(err error) error { return &event.StepError{Err: err} }
