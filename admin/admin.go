@@ -1,0 +1,71 @@
+// Package admin is the HTTP API beside a running engine: health, metrics, the
+// events and the dead letters, and the taking of edits. The command line talks
+// to it, with the types of this package.
+package admin
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/trotline/trotline/engine"
+	"github.com/trotline/trotline/event"
+)
+
+// Options are what the API is told from outside.
+type Options struct {
+	// Token is what clients must show as a bearer token (RFC 6750). Without one,
+	// requests are taken only if they are addressed to a loopback name, so that
+	// the listener must be on loopback too.
+	Token   event.Secret
+	Version string       // shown in the status
+	Listen  string       // where the API listens, shown in the status
+	Log     *slog.Logger // nil is slog.Default
+}
+
+// maxRequestBody is how many bytes of a request's body are read. No request needs one.
+const maxRequestBody = 64 << 10
+
+// api answers for one engine.
+type api struct {
+	engine  *engine.Engine
+	options Options
+	log     *slog.Logger
+	started time.Time
+}
+
+// New is the API of an engine. /healthz and /readyz answer everyone; the rest
+// is guarded as [Options.Token] says. A tail goes on until its request's
+// context ends, so the server's base context must end when the server is to stop.
+func New(e *engine.Engine, o Options) http.Handler {
+	a := &api{engine: e, options: o, log: o.Log, started: time.Now().UTC()}
+	if a.log == nil {
+		a.log = slog.Default()
+	}
+	guarded := http.NewServeMux()
+	guarded.Handle("GET /metrics", promhttp.HandlerFor(e.Metrics().Registry, promhttp.HandlerOpts{}))
+	guarded.HandleFunc("GET /api/status", a.status)
+	guarded.HandleFunc("POST /api/reload", a.reload)
+	guarded.HandleFunc("GET /api/events", a.listEvents)
+	guarded.HandleFunc("GET /api/events/tail", a.tailEvents)
+	guarded.HandleFunc("GET /api/events/{ref...}", a.showEvent)
+	guarded.HandleFunc("GET /api/dead", a.listDead)
+	guarded.HandleFunc("GET /api/dead/{sequence}", a.showDead)
+	guarded.HandleFunc("DELETE /api/dead/{sequence}", a.dropOne)
+	guarded.HandleFunc("POST /api/dead/{sequence}/replay", a.replayOne)
+	guarded.HandleFunc("POST /api/dead/replay", a.replayMany)
+	guarded.HandleFunc("POST /api/dead/drop", a.dropMany)
+	guarded.HandleFunc("/", notFound)
+
+	open := http.NewServeMux()
+	open.HandleFunc("GET /healthz", healthy)
+	open.HandleFunc("GET /readyz", a.ready)
+	open.Handle("/", guard(o.Token, guarded))
+	return http.MaxBytesHandler(open, maxRequestBody)
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	refuse(w, http.StatusNotFound, "there is nothing at %s %s", r.Method, r.URL.Path)
+}
