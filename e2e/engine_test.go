@@ -1,0 +1,262 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// engine is one `trotline run`, which may be ended and started again on the same data.
+type engine struct {
+	t           *testing.T
+	folder      string // holds the configuration and the log
+	data        string
+	file        string
+	pipelines   string // what the file holds beside server and nats
+	door, admin string // addresses
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when the process has ended
+	up     chan struct{} // closed when it takes requests
+}
+
+// newEngine prepares an engine; pipelines is its configuration without server and nats.
+func newEngine(t *testing.T, pipelines string) *engine {
+	t.Helper()
+	folder := t.TempDir()
+	e := &engine{
+		t: t, folder: folder, data: filepath.Join(folder, "data"), file: filepath.Join(folder, "pipelines.yaml"),
+		door: freeAddr(t), admin: freeAddr(t), up: make(chan struct{}),
+	}
+	e.write(pipelines)
+	t.Cleanup(func() {
+		e.kill()
+		if t.Failed() {
+			t.Logf("the engine's log ends:\n%s", e.lastLines(40))
+		}
+	})
+	return e
+}
+
+// write puts a configuration in the file, as editors do: a new file takes the old one's name.
+func (e *engine) write(pipelines string) {
+	e.t.Helper()
+	e.pipelines = pipelines
+	next := e.file + ".next"
+	if err := os.WriteFile(next, []byte(e.head()+pipelines), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+	if err := os.Rename(next, e.file); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// overwrite puts a configuration in the file in place.
+func (e *engine) overwrite(pipelines string) {
+	e.t.Helper()
+	e.pipelines = pipelines
+	if err := os.WriteFile(e.file, []byte(e.head()+pipelines), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// keepData makes the engine keep its data in another folder from its next start on.
+func (e *engine) keepData(folder string) {
+	e.t.Helper()
+	e.data = folder
+	e.write(e.pipelines)
+}
+
+func (e *engine) head() string {
+	return fmt.Sprintf("server:\n  listen: %q\n  admin: {listen: %q}\nnats:\n  embedded: {dir: %q, max_disk: 512MiB}\n", e.door, e.admin, e.data)
+}
+
+// start starts the process and waits until it is ready.
+func (e *engine) start() {
+	e.t.Helper()
+	if err := e.tryStart(e.t.Context()); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *engine) tryStart(ctx context.Context) error {
+	log, err := os.OpenFile(e.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(binary, "run", e.file)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = e.folder, log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	e.mu.Lock()
+	e.cmd, e.exited = cmd, exited
+	up := e.up
+	e.mu.Unlock()
+	ready := holdsWithin(ctx, 30*time.Second, func() bool { return e.ready() || ended(exited) })
+	if !ready || ended(exited) {
+		return fmt.Errorf("trotline is not ready:\n%s", e.lastLines(20))
+	}
+	close(up)
+	return nil
+}
+
+func (e *engine) logFile() string { return filepath.Join(e.folder, "log") }
+
+func (e *engine) ready() bool {
+	answer, err := http.Get("http://" + e.admin + "/readyz")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+func ended(exited chan struct{}) bool {
+	select {
+	case <-exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitUp waits until the engine takes requests; false when ctx ended first.
+func (e *engine) awaitUp(ctx context.Context) bool {
+	e.mu.Lock()
+	up := e.up
+	e.mu.Unlock()
+	select {
+	case <-up:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// signal sends a signal; what tries to send meanwhile waits for the next start.
+func (e *engine) signal(s syscall.Signal) {
+	e.t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s != syscall.SIGHUP && s != syscall.SIGSTOP && ended(e.up) {
+		e.up = make(chan struct{})
+	}
+	if err := e.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		e.t.Errorf("signal %s: %v", s, err)
+	}
+}
+
+// kill ends the process at once, if it runs.
+func (e *engine) kill() {
+	if e.cmd == nil {
+		return
+	}
+	e.signal(syscall.SIGKILL)
+	<-e.exited
+}
+
+// wait waits for the process to end by itself and returns its exit code.
+func (e *engine) wait(limit time.Duration) int {
+	e.t.Helper()
+	select {
+	case <-e.exited:
+	case <-time.After(limit):
+		e.t.Fatalf("trotline still runs after %s", limit)
+	}
+	return e.cmd.ProcessState.ExitCode()
+}
+
+// log is everything the process has written.
+func (e *engine) log() string {
+	text, err := os.ReadFile(e.logFile())
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func (e *engine) lastLines(n int) string {
+	lines := strings.Split(strings.TrimSpace(e.log()), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// command runs a command of the binary that speaks to this engine.
+func (e *engine) command(args ...string) (out string, code int) {
+	e.t.Helper()
+	cmd := exec.Command(binary, append(args, "--admin", e.admin)...)
+	cmd.Dir = e.folder
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		e.t.Fatal(err)
+	}
+	if err != nil {
+		return stdout.String() + stderr.String(), exit.ExitCode()
+	}
+	return stdout.String(), 0
+}
+
+// must runs a command that has to succeed.
+func (e *engine) must(args ...string) string {
+	e.t.Helper()
+	out, code := e.command(args...)
+	if code != 0 {
+		e.t.Fatalf("trotline %s: exit %d: %s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// metric is the sum of the series of a name whose labels hold all the given texts, such as `result="applied"`.
+func (e *engine) metric(name string, labels ...string) float64 {
+	answer, err := http.Get("http://" + e.admin + "/metrics")
+	if err != nil {
+		return -1
+	}
+	defer answer.Body.Close()
+	var sum float64
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		found, rest, _ := strings.Cut(series, "{")
+		if found != name || !containsAll(rest, labels) {
+			continue
+		}
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			e.t.Errorf("%s is no metric", lines.Text())
+		}
+		sum += v
+	}
+	return sum
+}
+
+func containsAll(text string, parts []string) bool {
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			return false
+		}
+	}
+	return true
+}
