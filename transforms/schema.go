@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -151,17 +153,22 @@ func failure(f *jsonschema.ValidationError) string {
 	case *kind.FalseSchema:
 		what = "is not allowed"
 	case *kind.Minimum:
-		what = "want at least " + k.Want.RatString()
+		what = "want at least " + decimal(k.Want)
 	case *kind.Maximum:
-		what = "want at most " + k.Want.RatString()
+		what = "want at most " + decimal(k.Want)
 	case *kind.ExclusiveMinimum:
-		what = "want more than " + k.Want.RatString()
+		what = "want more than " + decimal(k.Want)
 	case *kind.ExclusiveMaximum:
-		what = "want less than " + k.Want.RatString()
+		what = "want less than " + decimal(k.Want)
 	default:
 		what = f.ErrorKind.LocalizedString(printer)
 	}
 	return place + ": " + what
+}
+
+func decimal(r *big.Rat) string {
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
 // pointer is a place as a JSON Pointer (RFC 6901); the whole body is /.
@@ -184,8 +191,8 @@ func at(v any, path []string) any {
 		case map[string]any:
 			v = parent[name]
 		case []any:
-			var i int
-			if _, err := fmt.Sscan(name, &i); err != nil || i < 0 || i >= len(parent) {
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(parent) {
 				return nil
 			}
 			v = parent[i]

@@ -81,7 +81,8 @@ func (s *sink) passAll(ctx context.Context, messages []*nats.Msg, verdicts []eve
 		return err
 	}
 	// The server refuses by an error of the connection, ahead of its answer to the ping.
-	if after := s.conn.LastError(); after != before && errors.Is(after, nats.ErrPermissionViolation) {
+	// A new one is another value, even where it says the same.
+	if after := s.conn.LastError(); after != before && errors.Is(after, nats.ErrPermissionViolation) { //nolint:errorlint // identity is meant
 		return after
 	}
 	return nil

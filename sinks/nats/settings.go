@@ -90,10 +90,10 @@ func servers(urls string) (hosts string, err error) {
 // checkSubject tells what makes a subject one that nothing can be published to.
 func checkSubject(subject string) error {
 	for token := range strings.SplitSeq(subject, ".") {
-		switch {
-		case token == "":
+		switch token {
+		case "":
 			return errors.New("the subject is empty, or has an empty part")
-		case token == "*" || token == ">":
+		case "*", ">":
 			return errors.New("the subject is a wildcard")
 		}
 	}

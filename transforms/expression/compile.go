@@ -161,10 +161,8 @@ func kindOf(n ast.Node) string {
 		return "a text"
 	case *ast.IntegerNode, *ast.FloatNode:
 		return "a number"
-	case *ast.ArrayNode, *ast.SliceNode:
-		if _, isArray := n.(*ast.ArrayNode); isArray {
-			return "a list"
-		}
+	case *ast.ArrayNode:
+		return "a list"
 	case *ast.MapNode:
 		return "an object"
 	case *ast.IdentifierNode:

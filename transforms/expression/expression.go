@@ -83,8 +83,13 @@ func (p *program) Eval(e *event.Event, results event.Results) (any, error) {
 	return v, nil
 }
 
-// forget lets go of the event, which would otherwise live as long as the pool keeps the machine.
+// forget lets go of the event, which would otherwise live as long as the pool
+// keeps the machine, and of a machine that one large event has made large.
 func (m *machine) forget() {
+	const largest = 1 << 10
+	if cap(m.vm.Stack) > largest {
+		return
+	}
 	m.frame = frame{}
 	clear(m.vm.Stack[:cap(m.vm.Stack)])
 	clear(m.vm.Variables)

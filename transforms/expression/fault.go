@@ -57,13 +57,13 @@ func (s *site) fault(arg int, value any, format string, args ...any) *fault {
 // wants is the fault of an operand that is not what the operation takes.
 func (s *site) wants(arg int, value any, wanted string) *fault {
 	if value == nil {
-		f := s.fault(arg, value, "is nil, and %s wants %s", s.name, wanted)
+		f := s.fault(arg, value, "is nil; %s wants %s", s.name, wanted)
 		if wanted == "a list" {
 			f.hint = "for an absent one write " + s.text(arg) + " ?? []"
 		}
 		return f
 	}
-	f := s.fault(arg, value, "is %s, and %s wants %s", described(value), s.name, wanted)
+	f := s.fault(arg, value, "is %s; %s wants %s", described(value), s.name, wanted)
 	f.hint = conversion(value, wanted, s.text(arg))
 	return f
 }

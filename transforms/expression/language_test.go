@@ -46,6 +46,7 @@ func TestManual(t *testing.T) {
 // TestConcurrent uses one program from many sides, with events of its own each.
 func TestConcurrent(t *testing.T) {
 	x := compileTest(t, `string(sum(body.items, .qty) + float(headers.n)) + "/" + uuid()`, event.Scope{})
+	failing := compileTest(t, `body.items[0].sku > body.amount`, event.Scope{})
 	var wg sync.WaitGroup
 	for n := range 8 {
 		wg.Go(func() {
@@ -54,6 +55,9 @@ func TestConcurrent(t *testing.T) {
 			e.Request.Header = map[string][]string{"N": {strings.Repeat("1", n+1)}}
 			first, err := x.Eval(e, nil)
 			for range 200 {
+				if _, err := failing.Eval(e, nil); err == nil {
+					t.Error("a text was compared with a number")
+				}
 				again, err2 := x.Eval(e, nil)
 				if err != nil || err2 != nil || first != again {
 					t.Errorf("got %v, %v and %v, %v", first, err, again, err2)

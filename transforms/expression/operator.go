@@ -238,12 +238,12 @@ func calculate(s *site, operator string, a, b num) (any, error) {
 func modulo(s *site, a, b num) (any, error) {
 	x, ok := a.whole()
 	if !ok {
-		return nil, s.fault(0, a.value(), "is no whole number, and %% wants one")
+		return nil, s.fault(0, a.value(), "is no whole number, and %s wants one", s.name)
 	}
 	y, ok := b.whole()
 	switch {
 	case !ok:
-		return nil, s.fault(1, b.value(), "is no whole number, and %% wants one")
+		return nil, s.fault(1, b.value(), "is no whole number, and %s wants one", s.name)
 	case y == 0:
 		return nil, s.fault(-1, 0, "division by zero: %s is 0", s.text(1))
 	}

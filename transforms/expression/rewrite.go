@@ -3,12 +3,11 @@ package expression
 import (
 	"errors"
 	"fmt"
-	"net/textproto"
 	"reflect"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"time"
-	"unicode"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
@@ -169,17 +168,17 @@ func literal(v any) ast.Node {
 func (r *rewriter) unary(n *ast.UnaryNode) ast.Node {
 	switch n.Operator {
 	case "-":
-		return r.pure(r.site("-", n, n.Node), negate, anyType, r.node(n.Node))
+		return r.pure(r.site(`"-"`, n, n.Node), negate, anyType, r.node(n.Node))
 	case "+":
-		return r.pure(r.site("+", n, n.Node), positive, anyType, r.node(n.Node))
+		return r.pure(r.site(`"+"`, n, n.Node), positive, anyType, r.node(n.Node))
 	}
-	return located(&ast.UnaryNode{Operator: n.Operator, Node: r.truth(n.Node, n.Operator)}, n.Location())
+	return located(&ast.UnaryNode{Operator: n.Operator, Node: r.truth(n.Node, strconv.Quote(n.Operator))}, n.Location())
 }
 
 func (r *rewriter) binary(n *ast.BinaryNode) ast.Node {
 	switch n.Operator {
 	case "and", "or", "&&", "||":
-		return located(&ast.BinaryNode{Operator: n.Operator, Left: r.truth(n.Left, n.Operator), Right: r.truth(n.Right, n.Operator)}, n.Location())
+		return located(&ast.BinaryNode{Operator: n.Operator, Left: r.truth(n.Left, strconv.Quote(n.Operator)), Right: r.truth(n.Right, strconv.Quote(n.Operator))}, n.Location())
 	case "??":
 		return located(&ast.BinaryNode{Operator: n.Operator, Left: r.node(n.Left), Right: r.node(n.Right)}, n.Location())
 	case "-", "*":
@@ -198,7 +197,7 @@ func (r *rewriter) binary(n *ast.BinaryNode) ast.Node {
 		}
 		op = matchesConstant(re)
 	}
-	return r.pure(r.site(n.Operator, n, n.Left, n.Right), op, result, left, right)
+	return r.pure(r.site(strconv.Quote(n.Operator), n, n.Left, n.Right), op, result, left, right)
 }
 
 // reason is what is wrong with a regular expression, without the expression.
@@ -223,91 +222,6 @@ func mustBool(s *site, _ *frame, a []any) (any, error) {
 		return nil, s.wants(0, a[0], "true or false")
 	}
 	return a[0], nil
-}
-
-// member is a.b, a["b"] and a[0]. What is constant of a.b.c is one call.
-func (r *rewriter) member(n *ast.MemberNode) ast.Node {
-	base, keys := ast.Node(n), []any(nil)
-	for {
-		if chain, ok := base.(*ast.ChainNode); ok {
-			base = chain.Node
-			continue
-		}
-		m, ok := base.(*ast.MemberNode)
-		if !ok {
-			break
-		}
-		key, ok := constant(m.Property)
-		if !ok {
-			break
-		}
-		keys = append([]any{key}, keys...)
-		base = m.Node
-	}
-	if name, ok := base.(*ast.IdentifierNode); ok {
-		if v := variableByName[name.Value]; v != nil && len(keys) > 0 {
-			return r.path(n, v, keys, n.Location())
-		}
-	}
-	if len(keys) > 0 {
-		return r.call(r.site("member access", n, base), walk(keys), anyType, r.node(base))
-	}
-	return r.call(r.site("member access", n, n.Node, n.Property), fetch, anyType, r.node(n.Node), r.node(n.Property))
-}
-
-func fetch(_ *site, _ *frame, a []any) (any, error) { return member(a[0], a[1]), nil }
-
-func walk(keys []any) operation {
-	return func(_ *site, _ *frame, a []any) (any, error) { return follow(a[0], keys), nil }
-}
-
-func follow(v any, keys []any) any {
-	for _, k := range keys {
-		v = member(v, k)
-	}
-	return v
-}
-
-// path is a variable, or what keys lead to from it.
-func (r *rewriter) path(n ast.Node, v *variable, keys []any, at file.Location) ast.Node {
-	s := r.site(v.name, located(&ast.NilNode{}, at), n)
-	load, first := v.load, ""
-	if len(keys) > 0 {
-		first, _ = keys[0].(string)
-	}
-	switch {
-	case v.name == "env":
-		value, _ := r.env(first)
-		return located(&ast.StringNode{Value: value}, at)
-	case v.name == "headers" && first != "":
-		name := textproto.CanonicalMIMEHeaderKey(first)
-		keys = keys[1:]
-		load = func(f *frame) (any, error) {
-			value, ok := headerField(headerView(f.event.Request.Header), name)
-			if !ok {
-				return nil, nil
-			}
-			return value, nil
-		}
-	case v.name == "results" && first != "":
-		r.convert = r.convert || leaksView(keys)
-		keys = keys[1:]
-		load = func(f *frame) (any, error) { return f.answer(first), nil }
-	case v.view && first == "":
-		r.convert = true
-	}
-	return r.call(s, func(_ *site, f *frame, _ []any) (any, error) {
-		value, err := load(f)
-		if err != nil || len(keys) == 0 {
-			return value, err
-		}
-		return follow(value, keys), nil
-	}, anyType)
-}
-
-// leaksView tells whether results.<sink>… is or holds the view of the headers.
-func leaksView(keys []any) bool {
-	return len(keys) == 1 || len(keys) == 2 && keys[1] != "status" && keys[1] != "body"
 }
 
 func (r *rewriter) slice(n *ast.SliceNode) ast.Node {
@@ -434,12 +348,4 @@ func mustKey(s *site, _ *frame, a []any) (any, error) {
 		return nil, s.wants(0, a[0], "a text")
 	}
 	return key, nil
-}
-
-// isMethod tells a method of Go's times from a field: it starts with a capital.
-func isMethod(name string) bool {
-	for _, c := range name {
-		return unicode.IsUpper(c)
-	}
-	return false
 }

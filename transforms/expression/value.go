@@ -293,6 +293,6 @@ func equal(a, b any) bool {
 
 // firstKeys are the first keys of an object in their order, at most n.
 func firstKeys(object map[string]any, n int) []string {
-	keys := slices.Sorted(maps.Keys(object))
+	keys := sortedKeys(object)
 	return keys[:min(n, len(keys))]
 }
