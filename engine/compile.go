@@ -16,10 +16,14 @@ type kinds struct {
 	sources    map[string]event.SourceKind
 	transforms map[string]event.TransformKind
 	sinks      map[string]event.SinkKind
+	split      func(list event.Expr) event.Transform
 }
 
 func indexKinds(k event.Kinds) kinds {
-	x := kinds{map[string]event.SourceKind{}, map[string]event.TransformKind{}, map[string]event.SinkKind{}}
+	x := kinds{
+		sources: make(map[string]event.SourceKind), transforms: make(map[string]event.TransformKind),
+		sinks: make(map[string]event.SinkKind), split: k.Split,
+	}
 	for _, s := range k.Sources {
 		x.sources[s.Name] = s
 	}
@@ -67,12 +71,7 @@ func (k kinds) compileRules(c *config.Config) (map[string]*stage.Rules, config.P
 		if s.Split == nil {
 			continue
 		}
-		split, err := k.splitter(s.Split)
-		if err != nil {
-			problems = append(problems, problemAt(s.Pos, "source %s: %v", s.Name, err))
-			continue
-		}
-		splits[s.Name] = &stage.Step{Name: s.Name + "_split", Transform: split}
+		splits[s.Name] = &stage.Step{Name: s.Name + "_split", Transform: k.split(s.Split)}
 	}
 	for _, p := range c.Pipelines {
 		rules := &stage.Rules{
@@ -101,25 +100,6 @@ func (k kinds) compileRules(c *config.Config) (map[string]*stage.Rules, config.P
 		all[p.Name] = rules
 	}
 	return all, problems
-}
-
-// splitSettings is implemented by the settings of the split step, so that a
-// source's own split is the same step.
-type splitSettings interface{ SetList(list event.Expr) }
-
-// splitter is the split step for a source's own split setting.
-func (k kinds) splitter(list event.Expr) (event.Transform, error) {
-	kind, ok := k.transforms["split"]
-	if !ok {
-		return nil, fmt.Errorf("there is no split step")
-	}
-	settings := kind.Settings()
-	s, ok := settings.(splitSettings)
-	if !ok {
-		return nil, fmt.Errorf("the split step cannot be used by a source")
-	}
-	s.SetList(list)
-	return kind.Open(settings)
 }
 
 func problemAt(at config.Position, format string, args ...any) config.Problem {

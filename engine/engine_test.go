@@ -46,7 +46,7 @@ type recorderSettings struct {
 
 func (r *rig) kinds() event.Kinds {
 	return event.Kinds{
-		Sources: sources.All(), Transforms: transforms.All(), Language: expression.New,
+		Sources: sources.All(), Transforms: transforms.All(), Split: transforms.Split, Language: expression.New,
 		Sinks: []event.SinkKind{{
 			Name: "recorder", Doc: "records", Settings: func() any { return &recorderSettings{} },
 			Open: func(_ context.Context, s any, _ event.SinkOptions) (event.Sink, error) {
@@ -372,6 +372,25 @@ func TestANewPipelineStartsWhereItSays(t *testing.T) {
 	}
 	if count["one"] != 2 || count["late"] != 1 || count["early"] != 2 {
 		t.Errorf("got %v", count)
+	}
+}
+
+func TestASourceSplitsItsRequests(t *testing.T) {
+	r := newRig(t, rulesBy("one"))
+	r.write(rulesBy("two"))
+	text, err := os.ReadFile(r.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	split := strings.Replace(string(text), "id: string(body.n)", "id: string(body.n), split: \"[{a: body.n}, {a: body.n + 1}]\"", 1)
+	if err := os.WriteFile(r.file, []byte(split), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r.reload(Applied)
+	r.accept(7)
+	got := r.deliveries(2)
+	if got["7/0"] != `{"a":7,"by":"two"}` || got["7/1"] != `{"a":8,"by":"two"}` {
+		t.Errorf("got %v", got)
 	}
 }
 

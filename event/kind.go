@@ -73,6 +73,8 @@ type Kinds struct {
 	Transforms []TransformKind
 	Sinks      []SinkKind
 	Language   func(env func(name string) (string, bool)) Language
+	// Split is the split step, for a source that splits its requests itself.
+	Split func(list Expr) Transform
 }
 
 // Validator is implemented by settings that check what types cannot say.

@@ -21,10 +21,13 @@ var splitKind = event.TransformKind{
 	Doc:      "makes an event of each element of a list, with the ids <id>/0, <id>/1, …; an empty list makes none",
 	Settings: func() any { return &splitSettings{} },
 	Open: func(settings any) (event.Transform, error) {
-		return splitter{event.SettingsOf[splitSettings](settings).List}, nil
+		return Split(event.SettingsOf[splitSettings](settings).List), nil
 	},
 	Shape: nothingKnown,
 }
+
+// Split is the step that makes an event of each element of a list.
+func Split(list event.Expr) event.Transform { return splitter{list} }
 
 type splitter struct{ list event.Expr }
 

@@ -17,6 +17,7 @@ func kinds() event.Kinds {
 	return event.Kinds{
 		Sources:    sources.All(),
 		Transforms: transforms.All(),
+		Split:      transforms.Split,
 		Sinks:      sinks.All(),
 		Language:   expression.New,
 	}
