@@ -182,11 +182,7 @@ func innerWords(t reflect.Type) []string {
 
 // value writes a node over a setting, as the setting's type says.
 func (d *decoder) value(n *yaml.Node, v reflect.Value, f field) {
-	if n.Tag == brokenTag {
-		return
-	}
-	if decode, ok := special[v.Type()]; ok {
-		decode(d, n, v, f)
+	if n.Tag == brokenTag || d.special(n, v, f) {
 		return
 	}
 	switch v.Kind() {

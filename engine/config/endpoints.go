@@ -211,7 +211,11 @@ func (d *decoder) validate(e entry, settings any) {
 		return
 	}
 	for _, err := range v.Validate() {
-		d.addAt(e.file, deepest(e, err.Path), d.shown(err.Msg), d.shown(err.Hint))
+		msg := err.Msg
+		if word := err.Path[strings.LastIndexByte(err.Path, '.')+1:]; word != "" && !strings.Contains(msg, word) && !strings.Contains(word, "[") {
+			msg = word + ": " + msg
+		}
+		d.addAt(e.file, deepest(e, err.Path), d.shown(msg), d.shown(err.Hint))
 	}
 }
 
@@ -219,12 +223,18 @@ func (d *decoder) validate(e entry, settings any) {
 // along it as there is one.
 func deepest(e entry, path string) *yaml.Node {
 	at, n := e.key, e.value
+	if n.Kind == yaml.ScalarNode {
+		at = n
+	}
 	for word := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
 		if i, err := strconv.Atoi(word); err == nil && n.Kind == yaml.SequenceNode && i < len(n.Content) {
 			at, n = n.Content[i], n.Content[i]
 			continue
 		}
 		key, value := child(n, word)
+		if key == nil && n.Kind == yaml.SequenceNode && n == e.value {
+			continue // the list stands for the word
+		}
 		if key == nil {
 			break
 		}

@@ -153,7 +153,7 @@ func outsideInBraces(template string) []int {
 	return nil
 }
 
-func (d *decoder) mapping(n *yaml.Node, v reflect.Value, f field) {
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 	if m := d.tree(n); m != nil {
 		v.Set(reflect.ValueOf(m))
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"sort"
-	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -132,7 +131,7 @@ func (f *file) hide(p *Problem) {
 func (f *file) start(n *yaml.Node) int {
 	at := f.offset(n.Line, n.Column)
 	for at < len(f.text) && (f.text[at] == '&' && n.Anchor != "" || f.text[at] == '!' && n.Style&yaml.TaggedStyle != 0) {
-		after := strings.IndexAny(string(f.text[at:]), " \t\r\n,[]{}")
+		after := bytes.IndexAny(f.text[at:], " \t\r\n,[]{}")
 		if after < 0 {
 			return at
 		}

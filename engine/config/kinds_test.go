@@ -3,6 +3,8 @@ package config_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/trotline/trotline/event"
 	"github.com/trotline/trotline/transforms/expression"
@@ -101,6 +103,15 @@ type mapSettings struct {
 
 type unsetSettings struct {
 	Paths []string `yaml:"paths" short:"true" required:"true" doc:"the fields to remove"`
+}
+
+func (s *unsetSettings) Validate() []*event.FieldError {
+	for i, p := range s.Paths {
+		if strings.Contains(p, "..") {
+			return []*event.FieldError{{Path: fmt.Sprintf("paths[%d]", i), Msg: "a name is missing"}}
+		}
+	}
+	return nil
 }
 
 type splitSettings struct {

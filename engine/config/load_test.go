@@ -76,6 +76,20 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
+func TestErr(t *testing.T) {
+	ps := config.Problems{
+		{Position: config.Position{File: "a.yaml", Line: 1, Column: 2}, Msg: "m", Hint: "h"},
+		{Position: config.Position{File: "a.yaml", Line: 3, Column: 4}, Msg: "w", Warning: true},
+		{Position: config.Position{File: "b.yaml"}, Msg: "n"},
+	}
+	if err := ps.Err(); err == nil || err.Error() != "a.yaml:1:2: m (h)\nb.yaml: n" {
+		t.Errorf("got %v", err)
+	}
+	if warnings := ps[1:2]; warnings.Err() != nil || warnings.HasErrors() || warnings[0].String() != "a.yaml:3:4: warning: w" {
+		t.Errorf("got %v, %s", warnings.Err(), warnings[0])
+	}
+}
+
 func TestWindowsFiles(t *testing.T) {
 	crlf := func(s string) string { return "\ufeff" + strings.ReplaceAll(s, "\n", "\r\n") }
 	if _, problems := loadText(t, crlf(small)); len(problems) > 0 {

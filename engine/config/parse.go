@@ -11,9 +11,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxNodes is how much a file may hold once its aliases are written out. It
-// bounds the work that a few lines of aliases of aliases can make.
-const maxNodes = 100_000
+// maxAliased is how many values the aliases of a file may stand for. It bounds
+// the work that a few lines of aliases of aliases can make.
+const maxAliased = 10_000
 
 // parse reads a file's YAML into a tree of plain mappings, lists and scalars,
 // without aliases and merge keys. It is nil when there is none; then there is a problem.
@@ -44,7 +44,7 @@ func (l *loader) parse(f *file) *yaml.Node {
 	}
 	x := expansion{loader: l, file: f}
 	root := x.expand(doc.Content[0])
-	if x.nodes > maxNodes {
+	if x.aliased > maxAliased {
 		return nil
 	}
 	return root
@@ -93,20 +93,19 @@ func invalidUTF8(text []byte) int {
 // configuration has no use for.
 type expansion struct {
 	*loader
-	file  *file
-	nodes int
-	open  []*yaml.Node // the anchored nodes that are being written out
-	outer *yaml.Node   // the outermost alias that is
+	file    *file
+	aliased int          // how many values aliases stand for so far
+	open    []*yaml.Node // the anchored nodes that are being written out
+	outer   *yaml.Node   // the outermost alias that is
 }
 
 func (x *expansion) expand(n *yaml.Node) *yaml.Node {
-	if x.nodes++; x.nodes > maxNodes {
-		if x.nodes == maxNodes+1 {
-			at := n
-			if x.outer != nil {
-				at = x.outer
-			}
-			x.addAt(x.file, at, fmt.Sprintf("the file holds more than %d values", maxNodes), "use fewer aliases, or split it into several files")
+	if x.outer != nil {
+		x.aliased++
+	}
+	if x.aliased > maxAliased {
+		if x.aliased == maxAliased+1 && x.outer != nil {
+			x.addAt(x.file, x.outer, fmt.Sprintf("the aliases up to here stand for more than %d values", maxAliased), "use fewer of them")
 		}
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: brokenTag, Line: n.Line, Column: n.Column}
 	}

@@ -28,11 +28,12 @@ func (f *file) syntaxProblem(complaint string, read int) Problem {
 	}
 	// Where it stopped, the lines before (a value goes on over lines until it
 	// does not fit), and where the parser says it was.
+	keyMissed := strings.Contains(said, "mapping values") || strings.Contains(said, "expected ':'")
 	for _, n := range []int{line, f.before(line), f.before(f.before(line)), saidLine, saidLine + 1} {
 		if n < 0 || n >= len(f.lines) {
 			continue
 		}
-		if p, ok := f.mistake(n); ok {
+		if p, ok := f.mistake(f.split(n), n == line || keyMissed); ok {
 			return p
 		}
 	}
@@ -81,18 +82,37 @@ func (f *file) split(n int) yamlLine {
 	if m[4] >= 0 {
 		l.key = l.text[m[4]:m[5]]
 	}
-	l.value = l.text[m[6]:m[7]]
-	l.at = span{whole.from + m[6], whole.from + m[7]}
+	l.value = withoutComment(l.text[m[6]:m[7]])
+	l.at = span{whole.from + m[6], whole.from + m[6] + len(l.value)}
 	return l
 }
 
-// mistake looks for what people do wrong on a line.
-func (f *file) mistake(n int) (Problem, bool) {
-	l := f.split(n)
-	for _, look := range []func(yamlLine) (Problem, bool){
-		f.tab, f.sign, f.textAfterQuote, f.unclosedQuote, f.bareReference, f.colonInText, f.noBlankAfterColon, f.unclosedBracket,
+// withoutComment is a value without the comment behind it. In front of a quote's
+// end a # is not one, so texts in quotes are left as they are.
+func withoutComment(value string) string {
+	if value == "" || strings.ContainsRune(`"'[{`, rune(value[0])) {
+		return value
+	}
+	if i := strings.Index(value, " #"); i >= 0 {
+		return strings.TrimRight(value[:i], " \t")
+	}
+	return value
+}
+
+// mistake looks for what people do wrong on a line. What can also be meant as
+// it stands is looked for only where the parser stopped or missed a key.
+func (f *file) mistake(l yamlLine, keyMissed bool) (Problem, bool) {
+	for _, look := range []struct {
+		apt  bool
+		find func(yamlLine) (Problem, bool)
+	}{
+		{true, f.tab}, {true, f.sign}, {true, f.textAfterQuote}, {true, f.unclosedQuote}, {true, f.bareReference},
+		{true, f.colonInText}, {keyMissed, f.noBlankAfterColon}, {true, f.unclosedBracket},
 	} {
-		if p, ok := look(l); ok {
+		if !look.apt {
+			continue
+		}
+		if p, ok := look.find(l); ok {
 			return p, true
 		}
 	}
@@ -112,6 +132,9 @@ var signs = map[byte]string{
 	'%': "%", '@': "@", '`': "`", '!': "! (a tag)", '&': "& (an anchor)", '*': "* (an alias)",
 }
 
+// meantSign is an anchor, an alias or a tag that is one.
+var meantSign = regexp.MustCompile(`^(?:[&*][\w-]+(?:\s|$)|!!)`)
+
 func (f *file) sign(l yamlLine) (Problem, bool) {
 	if l.value == "" {
 		return Problem{}, false
@@ -120,7 +143,7 @@ func (f *file) sign(l yamlLine) (Problem, bool) {
 	if strings.HasPrefix(l.value, "{{") {
 		sign, ok = "{{ (a mapping)", true
 	}
-	if !ok || l.value[0] == '!' && strings.HasPrefix(l.value, "!!") {
+	if !ok || meantSign.MatchString(l.value) {
 		return Problem{}, false
 	}
 	return f.problem(l.at, "to YAML a value that begins with "+sign+" is not a text", "quote this: "+quoted(f, l.at)), true
@@ -142,6 +165,12 @@ func closing(value string) int {
 	return -1
 }
 
+// mayFollowQuote tells whether the rest of a line can stand behind a text in quotes.
+func mayFollowQuote(rest string) bool {
+	after := strings.TrimLeft(rest, " \t\r")
+	return after == "" || after[0] == '#' && after != rest || strings.ContainsRune(":,]}", rune(after[0]))
+}
+
 func (f *file) textAfterQuote(l yamlLine) (Problem, bool) {
 	if l.value == "" || l.value[0] != '"' && l.value[0] != '\'' {
 		return Problem{}, false
@@ -150,9 +179,7 @@ func (f *file) textAfterQuote(l yamlLine) (Problem, bool) {
 	if end < 0 {
 		return Problem{}, false
 	}
-	rest := l.value[end+1:]
-	after := strings.TrimLeft(rest, " \t")
-	if after == "" || after[0] == '#' && after != rest || strings.ContainsRune(":,]}", rune(after[0])) {
+	if mayFollowQuote(l.value[end+1:]) {
 		return Problem{}, false
 	}
 	return f.problem(l.at, "to YAML this text ends at its second quote", "quote the whole of it: "+quoted(f, l.at)), true
@@ -161,6 +188,14 @@ func (f *file) textAfterQuote(l yamlLine) (Problem, bool) {
 func (f *file) unclosedQuote(l yamlLine) (Problem, bool) {
 	if l.value == "" || l.value[0] != '"' && l.value[0] != '\'' || closing(l.value) >= 0 {
 		return Problem{}, false
+	}
+	// A text may go on over lines; then its end looks like one.
+	rest := string(f.text[l.at.from:])
+	if end := closing(rest); end >= 0 {
+		line, _, _ := strings.Cut(rest[end+1:], "\n")
+		if mayFollowQuote(line) {
+			return Problem{}, false
+		}
 	}
 	return f.problem(l.at, "this quote is not closed", "end the text with "+l.value[:1]), true
 }
@@ -254,6 +289,9 @@ func (f *file) unknownAnchor(complaint string) (int, bool) {
 // explain tells that a * in the text is not a multiplication.
 func (f *file) explain(at int) Problem {
 	s := span{at, f.lineAt(at).to}
+	if i := strings.IndexAny(string(f.text[s.from:s.to]), ",]}#"); i >= 0 {
+		s.to = s.from + i
+	}
 	return f.problem(s, "to YAML a value that begins with * (an alias) is not a text", "quote this: "+quoted(f, s))
 }
 

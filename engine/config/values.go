@@ -27,24 +27,39 @@ var (
 	rawType      = reflect.TypeFor[raw]()
 )
 
-// special are the types that are not decoded as what they are made of.
-var special map[reflect.Type]func(*decoder, *yaml.Node, reflect.Value, field)
-
-func init() { // the functions lead back to the table
-	special = map[reflect.Type]func(*decoder, *yaml.Node, reflect.Value, field){
-		secretType:                  (*decoder).secret,
-		durationType:                (*decoder).duration,
-		sizeType:                    (*decoder).size,
-		pathType:                    (*decoder).path,
-		fileType:                    (*decoder).attached,
-		reflect.PointerTo(fileType): (*decoder).attachedPointer,
-		prefixType:                  (*decoder).prefix,
-		formatType:                  (*decoder).format,
-		exprType:                    (*decoder).expression,
-		templateType:                (*decoder).template,
-		mappingType:                 (*decoder).mapping,
-		rawType:                     func(_ *decoder, n *yaml.Node, v reflect.Value, _ field) { v.Set(reflect.ValueOf(raw{n})) },
+// special decodes the types that are not decoded as what they are made of; it is
+// false for the others.
+func (d *decoder) special(n *yaml.Node, v reflect.Value, f field) bool {
+	switch v.Type() {
+	case secretType:
+		d.secret(n, v, f)
+	case durationType:
+		d.duration(n, v, f)
+	case sizeType:
+		d.size(n, v, f)
+	case pathType:
+		d.path(n, v, f)
+	case fileType:
+		d.attached(n, v, f)
+	case reflect.PointerTo(fileType):
+		v.Set(reflect.New(fileType))
+		d.attached(n, v.Elem(), f)
+	case prefixType:
+		d.prefix(n, v, f)
+	case formatType:
+		d.format(n, v, f)
+	case exprType:
+		d.expression(n, v, f)
+	case templateType:
+		d.template(n, v, f)
+	case mappingType:
+		d.mapping(n, v)
+	case rawType:
+		v.Set(reflect.ValueOf(raw{n}))
+	default:
+		return false
 	}
+	return true
 }
 
 // plainText is a scalar's text with the values from outside; false when there is a problem.
@@ -323,11 +338,6 @@ func (d *decoder) path(n *yaml.Node, v reflect.Value, f field) {
 		}
 	}
 	v.SetString(path)
-}
-
-func (d *decoder) attachedPointer(n *yaml.Node, v reflect.Value, f field) {
-	v.Set(reflect.New(fileType))
-	d.attached(n, v.Elem(), f)
 }
 
 // attached reads a file that belongs to the configuration.
