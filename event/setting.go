@@ -124,7 +124,7 @@ type File struct {
 }
 
 // FieldError is a problem with one setting, found by a kind's own check. Path
-// leads to it ("columns", "hmac.header"); "" is the settings as a whole.
+// leads to it ("columns", "hmac.header", "key[1]"); "" is the settings as a whole.
 type FieldError struct {
 	Path string
 	Msg  string

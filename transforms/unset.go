@@ -17,16 +17,17 @@ type unsetSettings struct {
 // Validate implements [event.Validator].
 func (s *unsetSettings) Validate() []*event.FieldError {
 	var problems []*event.FieldError
-	for _, p := range s.Paths {
+	for i, p := range s.Paths {
+		path := fmt.Sprintf("paths[%d]", i)
 		if hasEmptyPart(p) {
 			problems = append(problems, &event.FieldError{
-				Path: "paths", Msg: fmt.Sprintf("%q is no path: a name is missing", p), Hint: "write names with dots between them: customer.email",
+				Path: path, Msg: fmt.Sprintf("%q is no path: a name is missing", p), Hint: "write names with dots between them: customer.email",
 			})
 			continue
 		}
 		if rest, ok := strings.CutPrefix(p, "body."); ok {
 			problems = append(problems, &event.FieldError{
-				Path: "paths", Msg: "a path starts inside the body", Hint: "write " + rest,
+				Path: path, Msg: "a path starts inside the body", Hint: "write " + rest,
 			})
 		}
 	}

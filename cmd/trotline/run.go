@@ -22,6 +22,9 @@ type runCommand struct {
 // Run opens everything, tells what runs where, and waits. A SIGHUP reloads; the
 // first SIGINT or SIGTERM stops in order, the second abandons what is under way.
 func (c *runCommand) Run(ctx context.Context, t *terminal) error {
+	// First of all: a hangup that comes while the engine opens must not end the process.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
 	log, flush := newLog(t)
 	defer flush()
 	options := engineOptions(c.Files, log)
@@ -40,9 +43,10 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return opening(t, err)
 	}
+	conf = e.Config()
 	beside := serveAdmin(e, conf, listener, log)
 	tellStart(t, log, e, conf, listener.Addr().String())
-	defer watchHangups(ctx, e)()
+	defer reloadAt(ctx, hangups, e)()
 	defer context.AfterFunc(ctx, func() { stopping(log, e, beside) })()
 	err = e.Run(ctx)
 	return errors.Join(err, beside.close())
@@ -69,10 +73,9 @@ func inUse(err error) error {
 	return err
 }
 
-// watchHangups reloads at each SIGHUP until the function it returns is called.
-func watchHangups(ctx context.Context, e *engine.Engine) (end func()) {
-	hangups, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
+// reloadAt reloads at each signal until the function it returns is called.
+func reloadAt(ctx context.Context, hangups chan os.Signal, e *engine.Engine) (end func()) {
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range hangups {
