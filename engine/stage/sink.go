@@ -51,7 +51,7 @@ func (s *Sink) Run(take, work context.Context) {
 			s.Log.Warn("cannot read the sink's queue; trying again", "sink", s.Name, "error", err)
 			sleep(take, time.Second)
 		}
-		s.dispatch(take, work, messages, &attempts)
+		s.dispatch(work, messages, &attempts)
 	}
 }
 
@@ -75,15 +75,16 @@ func (s *Sink) collect(take context.Context) ([]*bus.Message, error) {
 	return messages, nil
 }
 
-// dispatch starts an attempt for each batch as soon as there is a slot. What is
-// not started when take ends goes back to the queue.
-func (s *Sink) dispatch(take, work context.Context, messages []*bus.Message, attempts *sync.WaitGroup) {
+// dispatch starts an attempt for each batch as soon as there is a slot, also
+// when no more is taken: the server would hand these out again only after
+// AckWait. What is not started when work ends goes back to the queue.
+func (s *Sink) dispatch(work context.Context, messages []*bus.Message, attempts *sync.WaitGroup) {
 	if len(messages) == 0 {
 		return
 	}
 	group := s.holder.hold(messages)
 	for len(messages) > 0 {
-		if !s.slots.acquire(take) {
+		if !s.slots.acquire(work) {
 			for _, m := range messages {
 				m.Nak(0)
 			}
