@@ -18,6 +18,9 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 	if err := b.health.err(); err != nil {
 		return failed(err)
 	}
+	if b.suspected.Load() {
+		return failed(errSuspected)
+	}
 	m, err := b.names.encodeEvent(e, generation)
 	if err != nil {
 		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
@@ -64,6 +67,9 @@ func (b *Bus) Bury(d *Dead) *Pending {
 	return b.hand(m)
 }
 
+// errSuspected: waiting for the answer again would only hold up whoever asks.
+var errSuspected = unavailable("it did not answer in time; it is being looked after")
+
 // maxHeaders is what the headers of a message may take (nats-server, stream.go).
 const maxHeaders = 64 << 10
 
@@ -75,6 +81,8 @@ func (b *Bus) hand(m *nats.Msg) *Pending {
 		return failed(unavailable("it is closing"))
 	case b.diskGone.Load():
 		return failed(unavailable("the disk is full"))
+	case b.suspected.Load():
+		return failed(errSuspected)
 	}
 	return b.publisher.sendWhenRoom(m)
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -53,19 +54,19 @@ func BenchmarkTwoHops(b *testing.B) {
 	b.ResetTimer()
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		slots := make(chan struct{}, 256)
-		for n := range b.N {
-			e := order(1)
-			e.Stamp = fmt.Sprint(n)
-			e.ID = e.Stamp
-			slots <- struct{}{}
-			p := bus.Append(e, 1)
-			wait.Go(func() {
-				if _, err := p.Wait(b.Context()); err != nil {
-					b.Error(err)
-				}
-				<-slots
-			})
+		first := order(1)
+		for n := 0; n < b.N; n += batch {
+			pending := make([]*Pending, 0, batch)
+			for i := n; i < min(n+batch, b.N); i++ {
+				e := *first
+				e.Stamp = strconv.Itoa(i)
+				e.ID = e.Stamp
+				pending = append(pending, bus.Append(&e, 1))
+			}
+			if err := WaitAll(b.Context(), pending); err != nil {
+				b.Error(err)
+				return
+			}
 		}
 	})
 	wait.Go(func() {

@@ -127,27 +127,33 @@ type Bus struct {
 	closing sync.Once
 }
 
-// Close ends everything: what is under way is still answered, if ctx gives it
-// the time. Consumers must not be used any more. It is safe to call twice.
+// closeTimeout is the longest Close waits for what is under way.
+const closeTimeout = 15 * time.Second
+
+// Close ends everything: what is under way is still answered, if ctx, and 15
+// seconds, give it the time. Consumers must not be used any more. It is safe to
+// call twice.
 func (b *Bus) Close(ctx context.Context) (err error) {
 	b.closing.Do(func() { err = b.close(ctx) })
 	return err
 }
 
 func (b *Bus) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
 	b.health.set(causeClosed, errors.New("it is closing"))
 	var errs []error
 	b.cut.Lock() // a cut that is being made ends first
 	b.stop()
 	b.cut.Unlock()
 	b.keepers.Wait()
-	b.consumers.close()
-	if b.pulling != nil {
-		// The server has read the last acknowledgements when it answers.
-		_ = b.pulling.FlushWithContext(ctx)
-	}
 	if b.publisher != nil {
+		// The server has read the last acknowledgements when it answers this.
+		_ = b.pulling.FlushWithContext(ctx)
 		errs = append(errs, b.lastSave(ctx))
+	}
+	b.consumers.close()
+	if b.publisher != nil {
 		b.publisher.finish(ctx)
 	}
 	if b.barrier != nil {

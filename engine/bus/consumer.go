@@ -30,6 +30,7 @@ type Consumer struct {
 
 	pull    sync.Mutex // held by Fetch
 	arrived chan *nats.Msg
+	gone    chan struct{} // closed with the consumer
 	request request
 
 	oldest oldest
@@ -64,6 +65,7 @@ func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
 		subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name,
 		inbox:   b.pulling.NewInbox() + ".",
 		kicked:  make(chan struct{}, 1),
+		gone:    make(chan struct{}),
 		// Twice a request: what one left over, and the next.
 		arrived: make(chan *nats.Msg, 2*pullMax+16),
 	}
@@ -75,23 +77,23 @@ func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
 	return c, nil
 }
 
-// Fetch returns what is there, up to max messages, and waits until there is at
-// least one or ctx ends. The messages are to be acknowledged, or spoken for,
+// Fetch returns what is there, up to limit messages (1 to 1024), and waits until
+// there is at least one or ctx ends. The messages are to be acknowledged, or spoken for,
 // within the consumer's AckWait, or they come again.
-func (c *Consumer) Fetch(ctx context.Context, max int) ([]*Message, error) {
+func (c *Consumer) Fetch(ctx context.Context, limit int) ([]*Message, error) {
 	c.pull.Lock()
 	defer c.pull.Unlock()
-	max = min(max, pullMax)
+	limit = max(1, min(limit, pullMax))
 	// What an earlier call's request has brought since then comes first.
 	timer := time.NewTimer(time.Until(c.request.until))
 	defer timer.Stop()
 	var got []*Message
-	for len(got) < max {
+	for len(got) < limit {
 		if !c.request.open {
 			if len(got) > 0 {
 				return got, nil
 			}
-			if err := c.ask(ctx, max); err != nil {
+			if err := c.ask(ctx, limit); err != nil {
 				return nil, err
 			}
 			timer.Reset(time.Until(c.request.until))
@@ -106,7 +108,7 @@ func (c *Consumer) Fetch(ctx context.Context, max int) ([]*Message, error) {
 			return nil, err
 		case m != nil:
 			if len(got) == 0 {
-				got = make([]*Message, 0, min(max, len(c.arrived)+8))
+				got = make([]*Message, 0, min(limit, len(c.arrived)+8))
 				timer.Reset(pullLinger)
 			}
 			got = append(got, m)
@@ -122,13 +124,15 @@ var errTime = errors.New("nothing came in time")
 // has ended, or what came belongs to an earlier one.
 func (c *Consumer) next(ctx context.Context, timer <-chan time.Time) (*Message, error) {
 	select {
-	case m, ok := <-c.arrived:
-		return c.take(m, ok)
+	case m := <-c.arrived:
+		return c.take(m)
 	default:
 	}
 	select {
-	case m, ok := <-c.arrived:
-		return c.take(m, ok)
+	case m := <-c.arrived:
+		return c.take(m)
+	case <-c.gone:
+		return nil, unavailable("the consumer %s is closed", c.name)
 	case <-timer:
 		return nil, errTime
 	case <-c.kicked:
@@ -140,10 +144,7 @@ func (c *Consumer) next(ctx context.Context, timer <-chan time.Time) (*Message, 
 }
 
 // take reads what came.
-func (c *Consumer) take(m *nats.Msg, ok bool) (*Message, error) {
-	if !ok {
-		return nil, unavailable("the consumer is closed")
-	}
+func (c *Consumer) take(m *nats.Msg) (*Message, error) {
 	status := m.Header.Get("Status")
 	if status == "" || len(m.Data) > 0 {
 		return c.newMessage(m)
@@ -199,17 +200,15 @@ func (c *Consumer) kick() {
 	}
 }
 
-// close gives back what has arrived and was not fetched.
+// close ends a Fetch and gives back what has arrived and was not fetched. It is called once.
 func (c *Consumer) close() {
+	close(c.gone)
 	_ = c.sub.Unsubscribe() // it fails when the connection is closed, which serves as well
 	for {
 		select {
-		case m, ok := <-c.arrived:
-			if !ok {
-				return
-			}
+		case m := <-c.arrived:
 			if m.Reply != "" {
-				_ = m.Nak()
+				_ = m.Nak() // without a connection it comes again by itself
 			}
 		default:
 			return

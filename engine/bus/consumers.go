@@ -303,8 +303,10 @@ func (s *consumers) reconnected() {
 func (s *consumers) close() {
 	s.mu.Lock()
 	s.closed = true
+	open := s.open
+	s.open = nil
 	s.mu.Unlock()
-	for _, c := range s.list() {
+	for _, c := range open {
 		c.close()
 	}
 }

@@ -60,7 +60,11 @@ func (b *Bus) cutNow(ctx context.Context, r *record, swap func(uint64)) (uint64,
 		return 0, err // at worst there is a marker that nobody reads
 	}
 	r.Cut = ack.Sequence
-	if _, err := b.publisher.sendPlain(r.message(b.names)).Wait(ctx); err != nil {
+	m, err := r.message(b.names)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := b.publisher.sendPlain(m).Wait(ctx); err != nil {
 		b.revoke(r.Number)
 		return 0, err
 	}
@@ -97,6 +101,10 @@ func (b *Bus) takeBack(ctx context.Context, generation uint64) error {
 		return err
 	}
 	r.Cut = 0
-	_, err = b.publisher.send(r.message(b.names)).Wait(ctx)
+	m, err := r.message(b.names)
+	if err != nil {
+		return err
+	}
+	_, err = b.publisher.send(m).Wait(ctx)
 	return err
 }

@@ -55,14 +55,14 @@ const chunkSize = 512 << 10
 
 // message is the record, to be written over the one it was read from and over
 // no other.
-func (r *record) message(n names) *nats.Msg {
+func (r *record) message(n names) (*nats.Msg, error) {
 	data, err := json.Marshal(r)
 	if err != nil {
-		panic(fmt.Sprintf("bus: a record is not JSON: %v", err)) // it holds texts and numbers alone
+		return nil, fmt.Errorf("generation %d: %w", r.Number, err)
 	}
 	header := nats.Header{}
 	header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(r.last, 10))
-	return &nats.Msg{Subject: n.generationSubject(r.Number), Header: header, Data: data}
+	return &nats.Msg{Subject: n.generationSubject(r.Number), Header: header, Data: data}, nil
 }
 
 // PutGeneration stores a generation that is to be put in force by [Bus.Cut]. It
@@ -80,8 +80,13 @@ func (b *Bus) PutGeneration(ctx context.Context, g Generation) error {
 		pending = append(pending, b.publisher.sendWhenRoom(m))
 		r.Chunks++
 	}
-	pending = append(pending, b.publisher.sendWhenRoom(r.message(b.names)))
-	err := WaitAll(ctx, pending)
+	// The record comes last: where it is, the text is.
+	m, err := r.message(b.names)
+	if err != nil {
+		return err
+	}
+	pending = append(pending, b.publisher.sendWhenRoom(m))
+	err = WaitAll(ctx, pending)
 	if errors.Is(err, errWrongLast) {
 		return fmt.Errorf("generation %d is stored already", g.Number)
 	}

@@ -45,10 +45,12 @@ func (b *Bus) every(period time.Duration, now <-chan struct{}, run func(ctx cont
 
 // watch gives up what was not answered and looks after the disk and the server.
 func (b *Bus) watch(context.Context) {
-	b.publisher.expire(time.Now())
 	if b.server == nil {
+		b.suspected.Store(false) // a cluster mends itself: try again
+		b.publisher.expire(time.Now())
 		return
 	}
+	b.publisher.expire(time.Now())
 	b.checkDisk()
 	if b.suspected.Load() && time.Since(b.mendedAt) >= mendPeriod {
 		b.mendedAt = time.Now()

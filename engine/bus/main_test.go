@@ -1,11 +1,14 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +167,30 @@ func settled(t testing.TB, c *Consumer) {
 		info, err := c.Info(soon(t))
 		return err == nil && info.Pending == 0 && info.AckPending == 0
 	})
+}
+
+func bodyOf(size int) *event.Body {
+	return event.NewBody(event.Text, bytes.Repeat([]byte("x"), size))
+}
+
+func mustRaw(t testing.TB, b *event.Body) []byte {
+	t.Helper()
+	raw, err := b.Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func portOf(t testing.TB, address string) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

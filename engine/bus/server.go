@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -129,8 +130,13 @@ func (l serverLog) write(level func(string, ...any), format string, v []any) {
 	level("NATS server: " + fmt.Sprintf(format, v...))
 }
 func (l serverLog) Noticef(format string, v ...any) { l.write(l.log.Debug, format, v) }
-func (l serverLog) Warnf(format string, v ...any)   { l.write(l.log.Warn, format, v) }
-func (l serverLog) Errorf(format string, v ...any)  { l.write(l.log.Error, format, v) }
-func (l serverLog) Fatalf(format string, v ...any)  { l.write(l.log.Error, format, v) }
-func (l serverLog) Debugf(string, ...any)           {}
-func (l serverLog) Tracef(string, ...any)           {}
+func (l serverLog) Warnf(format string, v ...any) {
+	if strings.HasPrefix(format, "Maximum payloads over") {
+		return // it is meant so: a message holds a body three times at the most
+	}
+	l.write(l.log.Warn, format, v)
+}
+func (l serverLog) Errorf(format string, v ...any) { l.write(l.log.Error, format, v) }
+func (l serverLog) Fatalf(format string, v ...any) { l.write(l.log.Error, format, v) }
+func (l serverLog) Debugf(string, ...any)          {}
+func (l serverLog) Tracef(string, ...any)          {}

@@ -295,6 +295,7 @@ func TestPublishTimesOut(t *testing.T) {
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "did not answer") {
 		t.Fatalf("a message that is not answered: %v", err)
 	}
+	eventually(t, "it is looked after", func() bool { return !b.suspected.Load() })
 	add(t, b, order(1))
 	_, err = b.publisher.send(&nats.Msg{Subject: "nobody"}).Wait(soon(t))
 	if !errors.Is(err, ErrUnavailable) {

@@ -1,0 +1,83 @@
+package bus
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// smallDisk is a filesystem of its own, which takes root to make.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("trotline", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("cannot mount a filesystem: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// A disk that somebody else has filled freezes the streams. Who publishes is
+// told, and once there is room the server is started again and has everything
+// that was confirmed.
+func TestFullDisk(t *testing.T) {
+	disk := smallDisk(t, "96m")
+	b := quiet(open(t, filepath.Join(disk, "data")))
+	start(t, b)
+	b.publisher.timeout = 100 * time.Millisecond
+	filler := filepath.Join(disk, "filler")
+	if err := os.WriteFile(filler, make([]byte, 60<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stored := 0
+	var err error
+	for n := 1; err == nil && n < 200; n++ {
+		e := order(n).WithBody(bodyOf(1 << 20))
+		e.Original = e.Body
+		p := b.Append(e, 1)
+		eventually(t, "it is answered", func() bool {
+			b.publisher.expire(time.Now())
+			select {
+			case <-p.done:
+				return true
+			default:
+				return false
+			}
+		})
+		if _, err = p.Wait(soon(t)); err == nil {
+			stored++
+		}
+	}
+	if !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("after %d events, a full disk is answered with %v", stored, err)
+	}
+	b.watch(soon(t))
+	if err := b.Healthy(); err == nil {
+		t.Error("the bus is well on a full disk")
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the bus is well again", func() bool {
+		b.mendedAt = time.Time{}
+		b.watch(soon(t))
+		return b.Healthy() == nil
+	})
+	b.publisher.timeout = openTimeout
+	add(t, b, order(1000))
+	count := 0
+	if err := b.Events(soon(t), EventFilter{}, func(*Stored) bool { count++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	if count < stored+1 {
+		t.Errorf("%d events are there, %d were confirmed", count, stored+1)
+	}
+}
