@@ -135,8 +135,8 @@ func perSecond(rate float64) string { return fmt.Sprintf("%.0f/s", rate) }
 
 func short(d time.Duration) string {
 	switch {
-	case d < 100*time.Microsecond:
-		return fmt.Sprintf("%.1f µs", float64(d)/1e3)
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.0f µs", float64(d)/1e3)
 	case d < time.Second:
 		return fmt.Sprintf("%.1f ms", float64(d)/1e6)
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -55,7 +54,7 @@ pipelines:
 			t.Errorf("%s got %d of %d events", name, r.count(), len(ids))
 		}
 	}
-	before, during := journey(sibling, start, gone), journey(sibling, gone, back)
+	before, during := journey(t, sibling, start, gone), journey(t, sibling, gone, back)
 	t.Logf("the sibling's p99 was %s before and %s while the receiver was dead", before, during)
 	if during > 5*before && during > 250*time.Millisecond {
 		t.Errorf("the sibling's p99 went from %s to %s", before, during)
@@ -72,14 +71,11 @@ pipelines:
 }
 
 // journey is the 99th percentile from sending to arrival, of what was sent between two times.
-func journey(r *receiver, from, to time.Time) time.Duration {
+func journey(t *testing.T, r *receiver, from, to time.Time) time.Duration {
+	t.Helper()
 	var all []time.Duration
 	for _, a := range r.all() {
-		var b struct{ Sent int64 }
-		if json.Unmarshal(a.body, &b) != nil {
-			continue
-		}
-		if at := time.Unix(0, b.Sent); at.After(from) && at.Before(to) {
+		if at := sentAt(t, a); at.After(from) && at.Before(to) {
 			all = append(all, a.at.Sub(at))
 		}
 	}

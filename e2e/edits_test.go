@@ -163,6 +163,13 @@ func checkGenerations(t *testing.T, s *sender, r *receiver, last int) {
 		}
 		counts[b.ID][a.path]++
 	}
+	seen := make(map[int]bool)
+	for _, g := range generations {
+		seen[g] = true
+	}
+	if t.Logf("%d events of %d generations", len(generations), len(seen)); len(seen) < edits/2 {
+		t.Errorf("events of only %d generations arrived: the load is too thin to show anything", len(seen))
+	}
 	for c := range s.conns {
 		before := 0
 		for n := 0; ; n++ {

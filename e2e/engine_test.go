@@ -158,7 +158,7 @@ func (e *engine) signal(s syscall.Signal) {
 	e.t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s != syscall.SIGHUP && s != syscall.SIGSTOP && ended(e.up) {
+	if (s == syscall.SIGKILL || s == syscall.SIGTERM) && ended(e.up) {
 		e.up = make(chan struct{})
 	}
 	if err := e.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {

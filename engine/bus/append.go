@@ -79,6 +79,8 @@ func (b *Bus) hand(m *nats.Msg) *Pending {
 	switch {
 	case b.health.closing():
 		return failed(unavailable("it is closing"))
+	case b.lost.Load():
+		return failed(unavailable("another engine has taken its place"))
 	case b.diskGone.Load():
 		return failed(unavailable("the disk is full"))
 	case b.suspected.Load():

@@ -116,6 +116,9 @@ type Bus struct {
 	consumers consumers
 	ledger    ledger
 
+	leased uint64      // where our name stands in the control stream of a server elsewhere
+	lost   atomic.Bool // another engine has taken the prefix
+
 	running context.Context // of the keepers
 	stop    context.CancelFunc
 	keepers sync.WaitGroup
@@ -151,6 +154,7 @@ func (b *Bus) close(ctx context.Context) error {
 		// The server has read the last acknowledgements when it answers this.
 		_ = b.pulling.FlushWithContext(ctx)
 		errs = append(errs, b.lastSave(ctx))
+		b.dropLease(ctx)
 	}
 	b.consumers.close()
 	if b.publisher != nil {

@@ -174,6 +174,9 @@ func (c *Consumer) ask(ctx context.Context, batch int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if c.bus.lost.Load() {
+		return unavailable("another engine has taken this one's place")
+	}
 	body, err := json.Marshal(struct {
 		Expires  time.Duration `json:"expires"`
 		Batch    int           `json:"batch"`

@@ -19,6 +19,7 @@ type cause int
 const (
 	causeBarrier    cause = iota // the disk lost a write: for good
 	causeClosed                  // closing
+	causeLease                   // another engine has taken its place: for good
 	causeFrozen                  // a stream stopped writing
 	causeDisk                    // the disk is nearly full
 	causeConnection              // the server cannot be reached

@@ -52,6 +52,8 @@ func (n names) deadSubject(d *Dead) string {
 
 func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoint" }
 
+func (n names) leaseSubject() string { return n.prefix + ".control.owner" }
+
 func (n names) generationSubject(number uint64) string {
 	return fmt.Sprintf("%s.control.generation.%d", n.prefix, number)
 }

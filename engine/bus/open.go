@@ -50,6 +50,11 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 	if err = b.startPublishing(); err != nil {
 		return nil, err
 	}
+	if b.server == nil {
+		if err = b.takeLease(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err = b.recall(ctx); err != nil {
 		return nil, err
 	}

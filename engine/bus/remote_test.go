@@ -55,6 +55,37 @@ func TestRemoteServer(t *testing.T) {
 	none(t, consume(t, b, "orders", EventsConsumerOptions{}))
 }
 
+func TestOnePrefixTakesOneEngine(t *testing.T) {
+	url := elsewhere(t)
+	first := open(t, "", remote(url))
+	start(t, first)
+	if _, err := tryOpen(t, "", remote(url)); err == nil || !strings.Contains(err.Error(), "another engine") {
+		t.Errorf("a second engine on the prefix: %v", err)
+	}
+	open(t, "", remote(url), func(o *Options) { o.Prefix = "another" })
+	shut(t, first)
+	open(t, "", remote(url)) // at once: the first one has said that it ended
+}
+
+func TestAnEngineWhosePlaceIsTakenStops(t *testing.T) {
+	b := open(t, "", remote(elsewhere(t)))
+	start(t, b)
+	events := consume(t, b, "orders", EventsConsumerOptions{})
+	if _, err := b.js.Publish(soon(t), b.names.leaseSubject(), []byte("somebody else")); err != nil {
+		t.Fatal(err)
+	}
+	b.renewLease(soon(t))
+	if err := b.Healthy(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "somebody else") {
+		t.Errorf("healthy: %v", err)
+	}
+	if _, err := b.Append(orders(1, 1)[0], 1).Wait(soon(t)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("it still appends: %v", err)
+	}
+	if _, err := events.Fetch(soon(t), 1); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("it still fetches: %v", err)
+	}
+}
+
 func TestRemoteServerWithSmallPayload(t *testing.T) {
 	url := elsewhere(t, func(o *Options) { o.MaxPayload = 64 << 10 })
 	_, err := tryOpen(t, "", remote(url), func(o *Options) { o.MaxPayload = 5 << 20 })
