@@ -145,7 +145,7 @@ func (e *Engine) stagePipeline(ctx context.Context, s *staged, c *config.Pipelin
 	if r != nil && maps.Equal(sources, r.sources) {
 		return nil
 	}
-	consumer, err := e.bus.EventsConsumer(ctx, c.Name, eventsConsumer(c, sources))
+	consumer, err := e.bus.EventsConsumer(ctx, c.Name, eventsConsumer(c.Start, sources))
 	if err == nil && r == nil {
 		s.newPipelines[c.Name] = consumer
 	}
@@ -181,11 +181,7 @@ func (e *Engine) unstage(s *staged) {
 // swap puts a plan in force. It runs while no event is being stored, cannot
 // fail, and takes microseconds.
 func (e *Engine) swap(s *staged) {
-	names := make([]string, 0, len(s.targets))
-	for name := range s.targets {
-		names = append(names, name)
-	}
-	e.book.setSinks(names)
+	e.book.setSinks(slices.Collect(maps.Keys(s.targets)))
 	for name, t := range s.targets {
 		if r := e.sinks[name]; r != nil {
 			e.retarget(r, t)
@@ -211,23 +207,17 @@ func (e *Engine) retarget(r *runningSink, t *stage.Target) {
 // begin starts the stages that are new and retires those that are gone. The far
 // end comes first.
 func (e *Engine) begin(s *staged) {
-	shared := e.shared()
 	for _, c := range s.plan.config.Sinks {
 		r := e.sinks[c.Name]
 		if r == nil {
-			r = &runningSink{stage: &stage.Sink{Shared: shared, Name: c.Name, Consumer: s.newSinks[c.Name]}}
-			r.stage.Aim(s.targets[c.Name])
-			r.looped = start(e.work, r.stage.Run)
-			e.sinks[c.Name] = r
+			r = e.startSink(c.Name, s.newSinks[c.Name], s.targets[c.Name])
 		}
 		r.sink, r.kind, r.checksum, r.slots = s.targets[c.Name].Sink, c.Kind, c.Checksum, c.Concurrency
 	}
 	for _, c := range s.plan.config.Pipelines {
 		r := e.pipelines[c.Name]
 		if r == nil {
-			r = &runningPipeline{stage: &stage.Pipeline{Shared: shared, Name: c.Name, Consumer: s.newPipelines[c.Name]}}
-			r.looped = start(e.work, r.stage.Run)
-			e.pipelines[c.Name] = r
+			r = e.startPipeline(c.Name, s.newPipelines[c.Name])
 		}
 		r.until, r.sources = 0, s.sources[c.Name]
 	}
@@ -236,24 +226,21 @@ func (e *Engine) begin(s *staged) {
 	e.retire()
 }
 
-func (e *Engine) shared() stage.Shared {
-	return stage.Shared{Bus: e.bus, Book: e.book, Metrics: e.metrics, Log: e.log}
-}
-
 // eventsConsumer is how a pipeline's consumer reads the events.
-func eventsConsumer(c *config.Pipeline, sources map[string]bool) bus.EventsConsumerOptions {
+func eventsConsumer(begin config.Start, sources map[string]bool) bus.EventsConsumerOptions {
 	o := bus.EventsConsumerOptions{Sources: slices.Sorted(maps.Keys(sources)), AckWait: stage.AckWait}
 	switch {
-	case c.Start.All:
+	case begin.All:
 		o.StartSequence = 1
-	case c.Start.Back > 0:
-		o.StartTime = time.Now().Add(-c.Start.Back.Std())
+	case begin.Back > 0:
+		o.StartTime = time.Now().Add(-begin.Back.Std())
 	}
 	return o
 }
 
-// restartWords are the settings an edit cannot change while the engine runs.
-func restartWords(was, now *config.Config) error {
+// needsRestart names the settings that an edit changes and that cannot change
+// while the engine runs; nil if there are none.
+func needsRestart(was, now *config.Config) error {
 	var errs []error
 	differ := func(word string, same bool) {
 		if !same {

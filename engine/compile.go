@@ -46,7 +46,7 @@ type plan struct {
 // compile makes the plan of a configuration, or says what is wrong with it.
 func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Problems) {
 	p := &plan{config: c}
-	rules, problems := k.compileRules(c)
+	rules, problems := k.compileRules(c, log)
 	p.rules = rules
 	for _, s := range c.Sources {
 		source, err := k.sources[s.Kind].Open(s.Settings, event.SourceOptions{Name: s.Name, Log: log})
@@ -64,42 +64,52 @@ func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Proble
 
 // compileRules makes the rules of every pipeline. It needs nothing but the
 // texts, so that it serves for old generations too.
-func (k kinds) compileRules(c *config.Config) (map[string]*stage.Rules, config.Problems) {
-	all, problems := make(map[string]*stage.Rules, len(c.Pipelines)), config.Problems(nil)
+func (k kinds) compileRules(c *config.Config, log *slog.Logger) (map[string]*stage.Rules, config.Problems) {
 	splits := make(map[string]*stage.Step)
 	for _, s := range c.Sources {
-		if s.Split == nil {
-			continue
+		if s.Split != nil {
+			splits[s.Name] = &stage.Step{Name: s.Name + "_split", Transform: k.split(s.Split)}
 		}
-		splits[s.Name] = &stage.Step{Name: s.Name + "_split", Transform: k.split(s.Split)}
 	}
+	var problems config.Problems
+	all := make(map[string]*stage.Rules, len(c.Pipelines))
 	for _, p := range c.Pipelines {
+		steps, more := k.compileSteps(p.Steps, log)
+		problems = append(problems, more...)
 		rules := &stage.Rules{
-			Pipeline: p.Name, From: make(map[string]*stage.Step, len(p.From)),
+			Pipeline: p.Name, From: make(map[string]*stage.Step, len(p.From)), Steps: steps, Routes: compileRoutes(p.Routes),
 			Backfill: p.Start != config.Start{},
 			OnError:  stage.OnError(p.OnError), MatchFirst: p.Match == "first", KeepUnrouted: p.Unrouted == "dead",
 		}
 		for _, source := range p.From {
 			rules.From[source] = splits[source]
 		}
-		for _, s := range p.Steps {
-			t, err := k.transforms[s.Kind].Open(s.Settings)
-			if err != nil {
-				problems = append(problems, problemAt(s.Pos, "%s: %v", s.Kind, err))
-				continue
-			}
-			rules.Steps = append(rules.Steps, stage.Step{Name: s.Name, Transform: t})
-		}
-		for _, r := range p.Routes {
-			route := stage.Route{Name: r.Name, When: r.When, Chain: r.Chain}
-			for _, h := range r.Hops {
-				route.Hops = append(route.Hops, stage.Hop{Sink: h.Sink, When: h.When, Map: h.Map})
-			}
-			rules.Routes = append(rules.Routes, route)
-		}
 		all[p.Name] = rules
 	}
 	return all, problems
+}
+
+func (k kinds) compileSteps(steps []config.Step, log *slog.Logger) (compiled []stage.Step, problems config.Problems) {
+	for _, s := range steps {
+		t, err := k.transforms[s.Kind].Open(s.Settings, event.TransformOptions{Log: log})
+		if err != nil {
+			problems = append(problems, problemAt(s.Pos, "%s: %v", s.Kind, err))
+			continue
+		}
+		compiled = append(compiled, stage.Step{Name: s.Name, Transform: t})
+	}
+	return compiled, problems
+}
+
+func compileRoutes(routes []config.Route) []stage.Route {
+	compiled := make([]stage.Route, len(routes))
+	for i, r := range routes {
+		compiled[i] = stage.Route{Name: r.Name, When: r.When, Chain: r.Chain, Hops: make([]stage.Hop, len(r.Hops))}
+		for j, h := range r.Hops {
+			compiled[i].Hops[j] = stage.Hop{Sink: h.Sink, When: h.When, Map: h.Map}
+		}
+	}
+	return compiled
 }
 
 func problemAt(at config.Position, format string, args ...any) config.Problem {

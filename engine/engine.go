@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,7 +43,7 @@ type Engine struct {
 
 	mu         sync.Mutex // held by an edit, by the janitor and at the start and end
 	config     *config.Config
-	watch      []string
+	watch      []string // the files of the configuration, or of the last edit that could be read
 	nextNumber uint64
 	pipelines  map[string]*runningPipeline
 	sinks      map[string]*runningSink
@@ -59,7 +58,8 @@ func (e *ProblemsError) Error() string {
 }
 
 // Check reads a configuration and says everything that is wrong with it,
-// warnings included. Nothing is opened or bound.
+// warnings included. The configuration is nil if any of it is an error. Nothing
+// is opened or bound.
 func Check(o Options) (*config.Config, config.Problems) {
 	p, problems := load(o, indexKinds(o.Kinds))
 	if p == nil {
@@ -71,7 +71,7 @@ func Check(o Options) (*config.Config, config.Problems) {
 // load reads and compiles; the plan is nil when there is an error.
 func load(o Options, k kinds) (*plan, config.Problems) {
 	c, problems := config.Load(o.Paths, config.Options{Kinds: o.Kinds, Env: o.Env})
-	if c == nil || problems.HasErrors() {
+	if c == nil {
 		return nil, problems
 	}
 	p, more := k.compile(c, o.Log)
@@ -144,85 +144,6 @@ func largestBody(c *config.Config) int {
 		largest = max(largest, int(s.MaxBody))
 	}
 	return largest
-}
-
-// resume goes on where the last run ended: it reads the generations that are
-// kept, puts the configuration in force (a new generation if it was edited
-// meanwhile) and starts the stages, also those that an earlier edit has retired
-// and that have not finished.
-func (e *Engine) resume(ctx context.Context, p *plan) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	stored, err := e.bus.Generations(ctx)
-	if err != nil {
-		return err
-	}
-	for _, g := range stored {
-		e.nextNumber = max(e.nextNumber, g.Number)
-		if g.Cut > 0 {
-			e.book.add(e.restore(g))
-		}
-	}
-	e.nextNumber++
-	continued := uint64(0)
-	if last := lastInForce(stored); last != nil && sameTexts(last, p.config) {
-		continued = last.Number
-	}
-	if err := e.apply(ctx, p, continued); err != nil {
-		return err
-	}
-	e.note(Edit{Time: time.Now().UTC(), Result: Applied, Generation: e.book.current().number})
-	return e.retireLeftovers(ctx)
-}
-
-func lastInForce(stored []bus.Generation) *bus.Generation {
-	for i := len(stored) - 1; i >= 0; i-- {
-		if stored[i].Cut > 0 {
-			return &stored[i]
-		}
-	}
-	return nil
-}
-
-// restore compiles the rules of a generation from the texts kept with it.
-func (e *Engine) restore(g bus.Generation) *generation {
-	r := &generation{number: g.Number, cut: g.Cut}
-	texts := make(map[string][]byte, len(g.Files))
-	var paths []string
-	for _, f := range g.Files {
-		texts[f.Path] = f.Data
-		if f.Config {
-			paths = append(paths, f.Path)
-		}
-	}
-	c, problems := config.Load(paths, config.Options{
-		Kinds: e.options.Kinds, Env: e.options.Env, RulesOnly: true,
-		ReadFile: func(path string) ([]byte, error) {
-			if text, ok := texts[path]; ok {
-				return text, nil
-			}
-			return nil, fmt.Errorf("%s was not kept with generation %d", path, g.Number)
-		},
-	})
-	if c != nil && !problems.HasErrors() {
-		var more config.Problems
-		r.rules, more = e.kinds.compileRules(c)
-		problems = append(problems, more...)
-	}
-	if problems.HasErrors() {
-		r.err = fmt.Errorf("the rules this event was accepted under (generation %d) cannot be compiled any more: %w", g.Number, problems.Err())
-		e.log.Error("an old generation cannot be compiled; what is left of it becomes dead letters", "generation", g.Number, "error", problems.Err())
-	}
-	for _, rules := range r.rules {
-		rules.Generation = g.Number
-	}
-	return r
-}
-
-func sameTexts(g *bus.Generation, c *config.Config) bool {
-	return slices.EqualFunc(g.Files, c.Files, func(a bus.StoredFile, b config.File) bool {
-		return a.Path == b.Path && a.Config == b.Config && string(a.Data) == string(b.Data)
-	})
 }
 
 // Run serves the door and takes edits until ctx ends. Then it stops: the door
@@ -306,24 +227,13 @@ func (e *Engine) Config() *config.Config {
 	return e.config
 }
 
-func (e *Engine) newDoor(t *config.TLS) (*door.Door, error) {
-	o := door.Options{Store: store{e.bus}, Observer: e.metrics, Log: e.log}
-	if t != nil {
-		var err error
-		if o.Certificates, err = door.LoadCertificates(string(t.CertFile), string(t.KeyFile), string(t.ClientCAFile), e.log); err != nil {
-			return nil, fmt.Errorf("server.tls: %w", err)
-		}
+// Ready is nil when the engine takes events and can store them.
+func (e *Engine) Ready() error {
+	if err := e.bus.Healthy(); err != nil {
+		return fmt.Errorf("the store: %w", err)
 	}
-	return door.New(o), nil
-}
-
-// store is the bus as the door sees it.
-type store struct{ bus *bus.Bus }
-
-func (s store) Append(ctx context.Context, ev *event.Event, generation uint64) (door.Stored, error) {
-	ack, err := s.bus.Append(ev, generation).Wait(ctx)
-	if errors.Is(err, bus.ErrStale) {
-		return door.Stored{}, door.ErrStale
+	if e.work.Err() != nil {
+		return errors.New("stopping")
 	}
-	return door.Stored{Duplicate: ack.Duplicate}, err
+	return nil
 }

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -63,7 +61,7 @@ func (e *Engine) reload(ctx context.Context) Edit {
 	if e.config.Fingerprint == p.config.Fingerprint {
 		return Edit{Result: Unchanged}
 	}
-	if err := restartWords(e.config, p.config); err != nil {
+	if err := needsRestart(e.config, p.config); err != nil {
 		return refused(problems, err)
 	}
 	if err := e.apply(ctx, p, 0); err != nil {
@@ -93,15 +91,4 @@ func (e *Engine) Last() Edit {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.last
-}
-
-// Ready is nil when the engine takes events and can store them.
-func (e *Engine) Ready() error {
-	if err := e.bus.Healthy(); err != nil {
-		return fmt.Errorf("the store: %w", err)
-	}
-	if e.work.Err() != nil {
-		return errors.New("stopping")
-	}
-	return nil
 }

@@ -2,11 +2,9 @@ package engine
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
-	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/engine/config"
 	"github.com/trotline/trotline/engine/stage"
 )
 
@@ -49,16 +47,12 @@ func (e *Engine) retireLeftovers(ctx context.Context) error {
 			continue
 		}
 		sources := e.book.sources(name)
-		consumer, err := e.bus.EventsConsumer(ctx, name, bus.EventsConsumerOptions{Sources: slices.Sorted(maps.Keys(sources)), AckWait: stage.AckWait})
+		consumer, err := e.bus.EventsConsumer(ctx, name, eventsConsumer(config.Start{}, sources))
 		if err != nil {
 			return err
 		}
-		r := &runningPipeline{
-			stage:   &stage.Pipeline{Shared: e.shared(), Name: name, Consumer: consumer},
-			sources: sources, until: e.book.current().cut,
-		}
-		r.looped = start(e.work, r.stage.Run)
-		e.pipelines[name] = r
+		r := e.startPipeline(name, consumer)
+		r.sources, r.until = sources, e.book.current().cut
 	}
 	queues, err := e.bus.SinkConsumers(ctx)
 	if err != nil {
@@ -82,23 +76,20 @@ func (e *Engine) drain(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	r := &runningSink{stage: &stage.Sink{Shared: e.shared(), Name: name, Consumer: consumer}}
-	r.stage.Aim(removedTarget())
-	r.looped = start(e.work, r.stage.Run)
-	e.sinks[name] = r
+	e.startSink(name, consumer, removedTarget())
 	return nil
 }
 
 // How often the janitor looks, and how often it looks at what changes rarely.
 const (
-	housekeeping  = time.Second
-	generationAge = 30 * time.Second
+	observePeriod = time.Second
+	prunePeriod   = 30 * time.Second
 )
 
 // keepHouse shows what waits, ends what has retired and forgets the generations
 // nothing refers to, until ctx ends.
 func (e *Engine) keepHouse(ctx context.Context) {
-	tick := time.NewTicker(housekeeping)
+	tick := time.NewTicker(observePeriod)
 	defer tick.Stop()
 	pruned := time.Now()
 	for {
@@ -109,7 +100,7 @@ func (e *Engine) keepHouse(ctx context.Context) {
 		}
 		e.mu.Lock()
 		e.observe(ctx)
-		if time.Since(pruned) > generationAge {
+		if time.Since(pruned) > prunePeriod {
 			e.prune(ctx)
 			pruned = time.Now()
 		}

@@ -3,20 +3,22 @@ package engine
 import (
 	"context"
 
+	"github.com/trotline/trotline/engine/bus"
 	"github.com/trotline/trotline/engine/stage"
 	"github.com/trotline/trotline/event"
 )
 
-// looped is a stage's loop, as it runs.
-type looped struct {
-	stop context.CancelFunc
-	done chan struct{}
+// loop is a stage's loop, as it runs.
+type loop struct {
+	cancel context.CancelFunc
+	done   chan struct{}
 }
 
-// start runs a stage's loop. stop ends the taking of work; abandon ends work itself.
-func start(work context.Context, run func(take, work context.Context)) looped {
-	take, stop := context.WithCancel(work)
-	l := looped{stop: stop, done: make(chan struct{})}
+// start runs a stage's loop. [loop.stop] ends the taking of work; the end of
+// work abandons what has been taken.
+func start(work context.Context, run func(take, work context.Context)) loop {
+	take, cancel := context.WithCancel(work)
+	l := loop{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
 		run(take, work)
@@ -24,14 +26,31 @@ func start(work context.Context, run func(take, work context.Context)) looped {
 	return l
 }
 
+// stop ends the taking of work.
+func (l loop) stop() { l.cancel() }
+
 // end stops the loop and waits until nothing of it runs.
-func (l looped) end() {
+func (l loop) end() {
 	l.stop()
 	<-l.done
 }
 
+// stopAll stops loops together, so that the slowest alone is waited for.
+func stopAll[L interface {
+	stop()
+	end()
+}](all map[string]L) {
+	for _, l := range all {
+		l.stop()
+	}
+	for _, l := range all {
+		l.end()
+	}
+}
+
+// runningPipeline is a pipeline's stage and what is known of it.
 type runningPipeline struct {
-	looped
+	loop
 	stage   *stage.Pipeline
 	sources map[string]bool // what its consumer reads
 	// until is where a pipeline that left the configuration ends: what lies
@@ -39,8 +58,9 @@ type runningPipeline struct {
 	until uint64
 }
 
+// runningSink is a sink's stage and what is known of it.
 type runningSink struct {
-	looped
+	loop
 	stage    *stage.Sink
 	sink     event.Sink // what it delivers to; nil once it left the configuration
 	kind     string
@@ -48,15 +68,24 @@ type runningSink struct {
 	slots    int // the concurrency the sink was opened for
 }
 
-// stopAll stops loops together, so that the slowest alone is waited for.
-func stopAll[L interface{ halt() looped }](all map[string]L) {
-	for _, l := range all {
-		l.halt().stop()
-	}
-	for _, l := range all {
-		l.halt().end()
-	}
+// startPipeline starts a pipeline's stage. Callers hold e.mu.
+func (e *Engine) startPipeline(name string, consumer *bus.Consumer) *runningPipeline {
+	r := &runningPipeline{stage: &stage.Pipeline{Shared: e.shared(), Name: name, Consumer: consumer}}
+	r.loop = start(e.work, r.stage.Run)
+	e.pipelines[name] = r
+	return r
 }
 
-func (r *runningPipeline) halt() looped { return r.looped }
-func (r *runningSink) halt() looped     { return r.looped }
+// startSink starts a sink's stage. Callers hold e.mu.
+func (e *Engine) startSink(name string, consumer *bus.Consumer, t *stage.Target) *runningSink {
+	r := &runningSink{stage: &stage.Sink{Shared: e.shared(), Name: name, Consumer: consumer}}
+	r.stage.Aim(t)
+	r.loop = start(e.work, r.stage.Run)
+	e.sinks[name] = r
+	return r
+}
+
+// shared is what every stage is given.
+func (e *Engine) shared() stage.Shared {
+	return stage.Shared{Bus: e.bus, Book: e.book, Metrics: e.metrics, Log: e.log}
+}

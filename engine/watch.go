@@ -125,7 +125,7 @@ func (w *fileWatch) follow(folders []string) {
 	}
 }
 
-// watched are the files and folders that belong to the configuration in force.
+// watched are the files and folders of the configuration, as it was last read.
 func (e *Engine) watched() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -48,10 +49,16 @@ func (f Format) ContentType() string {
 // safe for concurrent use, and neither its bytes nor its value may be changed.
 type Body struct {
 	format Format
+	made   bool // of a value, not of bytes
 
-	decode sync.Once
-	value  any
-	valErr error
+	decode  sync.Once
+	decoded atomic.Bool // the value is there, or its error
+	value   any
+	valErr  error
+
+	check   sync.Once
+	checked bool         // the bytes are valid JSON
+	lookups atomic.Int32 // how often a field was looked for in the bytes
 
 	encode sync.Once
 	raw    []byte
@@ -68,10 +75,14 @@ func NewBody(format Format, raw []byte) *Body {
 // BodyOf is a JSON body of this value, which may hold maps with string keys,
 // lists, strings, numbers ([json.Number] keeps its text), booleans, times, bytes and nil.
 func BodyOf(value any) *Body {
-	b := &Body{format: JSON, value: value}
-	b.decode.Do(func() {})
+	b := &Body{format: JSON, value: value, made: true}
+	b.decode.Do(func() { b.decoded.Store(true) })
 	return b
 }
+
+// Made tells whether a step made the body of a value, which may hold any type a
+// step knows; one that came as bytes holds what decoding gives.
+func (b *Body) Made() bool { return b.made }
 
 // Format is the format of the body's bytes.
 func (b *Body) Format() Format { return b.format }
@@ -79,7 +90,10 @@ func (b *Body) Format() Format { return b.format }
 // Value is the body decoded. Numbers are [json.Number], so that an identifier of
 // nineteen digits and a price of 10.10 keep their text.
 func (b *Body) Value() (any, error) {
-	b.decode.Do(func() { b.value, b.valErr = Decode(b.format, b.raw) })
+	b.decode.Do(func() {
+		b.value, b.valErr = Decode(b.format, b.raw)
+		b.decoded.Store(true)
+	})
 	return b.value, b.valErr
 }
 

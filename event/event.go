@@ -6,12 +6,11 @@
 package event
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"net/url"
 	"time"
-
-	"crypto/sha256"
 )
 
 // Event is one thing that happened, as its sender told it.
@@ -56,6 +55,17 @@ func (e *Event) WithBody(b *Body) *Event {
 	c := *e
 	c.Body = b
 	return &c
+}
+
+// ContentType is the media type the body goes out with: the sender's own word
+// for a body that no step has touched, that of the body's format for any other.
+func (e *Event) ContentType() string {
+	if e.Body == e.Original {
+		if sent := e.Request.Header.Get("Content-Type"); sent != "" && ValidHeaderValue(sent) {
+			return sent
+		}
+	}
+	return e.Body.Format().ContentType()
 }
 
 // DeliveryID names the delivery of this event on a route of a pipeline. It is

@@ -31,3 +31,27 @@ func HeaderValue(text string) string {
 }
 
 func escaped(c byte) bool { return c <= ' ' || c > '~' || c == '"' || c == '%' }
+
+// ValidHeaderName tells whether a text can be the name of a header: a token
+// (RFC 9110, section 5.6.2).
+func ValidHeaderName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// ValidHeaderValue tells whether a text can be the value of a header: it holds
+// no control characters but tabs (RFC 9110, section 5.5).
+func ValidHeaderValue(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -6,23 +6,38 @@ import (
 	"log/slog"
 )
 
-// A kind describes a sort of source, step or sink: its word in the file, its
-// settings and how to make one. Settings is a function returning a pointer to a
-// struct that holds the defaults; the configuration writes the user's YAML over
-// it. The struct's fields say what may be written:
+// Kinds are all the sorts there are of sources, steps and sinks, and the
+// language their settings are written in.
+//
+// A kind has its word in the file, its settings and a way to make one. Settings
+// is a function returning a pointer to a struct that holds the defaults; the
+// configuration writes the user's YAML over it. The struct's fields say what may
+// be written:
 //
 //	URL     event.Template            `yaml:"url" required:"true" doc:"where to send"`
 //	Method  string                    `yaml:"method" enum:"POST,PUT,PATCH" doc:"…"`
 //	Headers map[string]event.Template `yaml:"headers" doc:"…"`
 //	Keep    event.Expr                `yaml:"keep" short:"true" want:"bool"`
 //
-// yaml is the word; required refuses its absence; enum lists the values; doc is
-// a line for the manual and the schema; want is what an [Expr] must give; short
-// marks the one field that a bare scalar or list stands for (filter: body.ok is
-// filter: {keep: body.ok}). Fields may be string, bool, int, float64, []T, map[string]T, a
-// pointer to a struct (nil when left out), a struct, and the types of this package:
-// [Secret] [Duration] [Size] [Path] [File] [Expr] [Template] [*Mapping] [Format].
-// A settings type may have Validate() []*FieldError for what types cannot say.
+// yaml is the word; required refuses its absence; enum lists the values; min and
+// max bound a number, a [Duration] or a [Size]; doc is a line for the manual and
+// the schema; want is what an [Expr] must give; watch says of a [Path] that what
+// is in its file belongs to the configuration. short:"true" marks the one field
+// that a bare scalar or list stands for (filter: body.ok is filter: {keep:
+// body.ok}), short:"all" the only one, which everything stands for (map).
+//
+// Fields may be string, bool, int, float64, []T, map[string]T, a pointer to a
+// struct (nil when left out), a struct, and the types of this package: [Secret],
+// [Duration], [Size], [Path], [File], [Expr], [Template], *[Mapping] and [Format].
+// A settings type may be a [Validator] for what types cannot say.
+type Kinds struct {
+	Sources    []SourceKind
+	Transforms []TransformKind
+	Sinks      []SinkKind
+	Language   func(env func(name string) (string, bool)) Language
+	// Split is the split step, for a source that splits its requests itself.
+	Split func(list Expr) Transform
+}
 
 // SourceKind is a sort of source.
 type SourceKind struct {
@@ -43,9 +58,14 @@ type TransformKind struct {
 	Name     string // the step's word
 	Doc      string
 	Settings func() any
-	Open     func(settings any) (Transform, error)
+	Open     func(settings any, o TransformOptions) (Transform, error)
 	// Shape is what is known of the body after the step; nil: what was known before still holds.
 	Shape func(before *Shape, settings any) *Shape
+}
+
+// TransformOptions are what a step is told beside its settings.
+type TransformOptions struct {
+	Log *slog.Logger
 }
 
 // SinkKind is a sort of sink.
@@ -65,16 +85,6 @@ type SinkOptions struct {
 	Name        string
 	Concurrency int // how many Deliver calls there are at once at the most
 	Log         *slog.Logger
-}
-
-// Kinds are all the sorts there are, and the language their settings are written in.
-type Kinds struct {
-	Sources    []SourceKind
-	Transforms []TransformKind
-	Sinks      []SinkKind
-	Language   func(env func(name string) (string, bool)) Language
-	// Split is the split step, for a source that splits its requests itself.
-	Split func(list Expr) Transform
 }
 
 // Validator is implemented by settings that check what types cannot say.

@@ -11,7 +11,7 @@ type Expr interface {
 	Eval(e *Event, results Results) (any, error)
 	// Text is the expression as it was written.
 	Text() string
-	// Uses tells whether the expression mentions a variable, such as "original".
+	// Uses tells whether the expression mentions a variable, such as "body".
 	Uses(variable string) bool
 }
 
@@ -22,8 +22,8 @@ type Template interface {
 	Render(e *Event, results Results) (string, error)
 	// Constant is the text itself when it holds no expression.
 	Constant() (text string, ok bool)
+	// Text is the template as it was written.
 	Text() string
-	Uses(variable string) bool
 }
 
 // Want is the type an expression must have; it is checked when it is compiled,
@@ -142,20 +142,4 @@ func (m *Mapping) Shape() *Shape {
 		s.Fields[f.Name] = f.Value.Shape()
 	}
 	return s
-}
-
-// Uses tells whether any expression of the tree mentions a variable.
-func (m *Mapping) Uses(variable string) bool {
-	if m == nil {
-		return false
-	}
-	if m.Expr != nil && m.Expr.Uses(variable) {
-		return true
-	}
-	for _, f := range m.Fields {
-		if f.Value.Uses(variable) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(m.Items, func(i *Mapping) bool { return i.Uses(variable) })
 }

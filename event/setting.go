@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,13 +41,16 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // Duration is written 250ms, 30s, 5m, 24h, 7d.
 type Duration time.Duration
 
+// maxDays is a hundred years: a duration of 64 bits holds almost three times as many.
+const maxDays = 36500
+
 // ParseDuration reads a [Duration]; days may stand before the other units (1d12h).
 func ParseDuration(text string) (Duration, error) {
 	var days time.Duration
 	rest := text
 	if n, after, ok := strings.Cut(text, "d"); ok {
-		var count int64
-		if _, err := fmt.Sscanf(n+"\n", "%d\n", &count); err != nil || count < 0 || count > 36500 {
+		count, err := strconv.ParseUint(n, 10, 64)
+		if err != nil || count > maxDays {
 			return 0, fmt.Errorf("%q is not a duration: write 250ms, 30s, 5m, 24h or 7d", text)
 		}
 		days, rest = time.Duration(count)*24*time.Hour, after
@@ -54,7 +59,7 @@ func ParseDuration(text string) (Duration, error) {
 		}
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || d < 0 {
+	if err != nil || d < 0 || days+d < 0 {
 		return 0, fmt.Errorf("%q is not a duration: write 250ms, 30s, 5m, 24h or 7d", text)
 	}
 	return Duration(days + d), nil
@@ -80,6 +85,9 @@ func (d Duration) String() string {
 // Size is a number of bytes, written 64KiB, 5MiB, 20GiB (powers of 1024) or 64KB, 5MB, 20GB (powers of 1000).
 type Size int64
 
+// binaryUnits is how many of the units, the first ones, are powers of 1024: those a size is written in.
+const binaryUnits = 4
+
 var sizeUnits = []struct {
 	unit  string
 	bytes int64
@@ -95,8 +103,8 @@ func ParseSize(text string) (Size, error) {
 		if !ok {
 			continue
 		}
-		var n int64
-		if _, err := fmt.Sscanf(strings.TrimSpace(number)+"\n", "%d\n", &n); err != nil || n < 0 || n > (1<<62)/u.bytes {
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n < 0 || n > (1<<62)/u.bytes {
 			break
 		}
 		return Size(n * u.bytes), nil
@@ -105,9 +113,9 @@ func ParseSize(text string) (Size, error) {
 }
 
 func (s Size) String() string {
-	for _, u := range []int{3, 2, 1, 0} {
-		if b := sizeUnits[u].bytes; int64(s) >= b && int64(s)%b == 0 {
-			return fmt.Sprintf("%d%s", int64(s)/b, sizeUnits[u].unit)
+	for _, u := range slices.Backward(sizeUnits[:binaryUnits]) {
+		if int64(s) >= u.bytes && int64(s)%u.bytes == 0 {
+			return fmt.Sprintf("%d%s", int64(s)/u.bytes, u.unit)
 		}
 	}
 	return fmt.Sprintf("%dB", int64(s))

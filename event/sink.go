@@ -48,8 +48,8 @@ type Sink interface {
 	Deliver(ctx context.Context, batch []*Delivery) []Verdict
 }
 
-// Closer is implemented by sinks and sources that hold something. Close is
-// called once, after the last Deliver has returned.
+// Closer is implemented by sinks that hold something. Close is called once,
+// after the last Deliver has returned.
 type Closer interface {
 	Close(ctx context.Context) error
 }

@@ -14,7 +14,7 @@ var filterKind = event.TransformKind{
 	Name:     "filter",
 	Doc:      "keeps the events for which an expression is true; the others are dropped and counted",
 	Settings: func() any { return &filterSettings{} },
-	Open: func(settings any) (event.Transform, error) {
+	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
 		return filter{event.SettingsOf[filterSettings](settings).Keep}, nil
 	},
 }

@@ -17,9 +17,9 @@ var logKind = event.TransformKind{
 	Name:     "log",
 	Doc:      "writes a line to the log and passes the event on; of the body it shows only what the message names",
 	Settings: func() any { return &logSettings{Level: "info"} },
-	Open: func(settings any) (event.Transform, error) {
+	Open: func(settings any, o event.TransformOptions) (event.Transform, error) {
 		s := event.SettingsOf[logSettings](settings)
-		l := logger{message: s.Message}
+		l := logger{message: s.Message, log: o.Log}
 		if err := l.level.UnmarshalText([]byte(s.Level)); err != nil {
 			return nil, fmt.Errorf("level: %w", err)
 		}
@@ -30,6 +30,7 @@ var logKind = event.TransformKind{
 type logger struct {
 	message event.Template
 	level   slog.Level
+	log     *slog.Logger
 }
 
 func (l logger) Apply(ctx context.Context, e *event.Event) ([]*event.Event, error) {
@@ -37,6 +38,6 @@ func (l logger) Apply(ctx context.Context, e *event.Event) ([]*event.Event, erro
 	if err != nil {
 		return nil, err
 	}
-	slog.Default().Log(ctx, l.level, message, "event", e.ID, "source", e.Source)
+	l.log.Log(ctx, l.level, message, "event", e.ID, "source", e.Source)
 	return []*event.Event{e}, nil
 }

@@ -14,7 +14,7 @@ var mapKind = event.TransformKind{
 	Name:     "map",
 	Doc:      "makes a new body of expressions",
 	Settings: func() any { return &mapSettings{} },
-	Open: func(settings any) (event.Transform, error) {
+	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
 		return mapper{event.SettingsOf[mapSettings](settings).Tree}, nil
 	},
 	Shape: func(_ *event.Shape, settings any) *event.Shape {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/trotline/trotline/event"
@@ -39,7 +40,7 @@ var setKind = event.TransformKind{
 	Name:     "set",
 	Doc:      "adds or replaces fields of the body and leaves the others as they are",
 	Settings: func() any { return &setSettings{} },
-	Open: func(settings any) (event.Transform, error) {
+	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
 		return setter{expand(event.SettingsOf[setSettings](settings).Tree.Fields)}, nil
 	},
 	Shape: func(before *event.Shape, settings any) *event.Shape {
@@ -56,18 +57,10 @@ func expand(fields []event.MappedField) []event.MappedField {
 			value = &event.Mapping{Fields: expand(value.Fields)}
 		}
 		parts := strings.Split(f.Name, ".")
-		for _, name := range reversed(parts[1:]) {
+		for _, name := range slices.Backward(parts[1:]) {
 			value = &event.Mapping{Fields: []event.MappedField{{Name: name, Value: value}}}
 		}
 		out[i] = event.MappedField{Name: parts[0], Value: value}
-	}
-	return out
-}
-
-func reversed(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[len(names)-1-i] = n
 	}
 	return out
 }
@@ -77,9 +70,9 @@ type setter struct{ fields []event.MappedField }
 // Apply evaluates every expression on the event as it came: a field that is set
 // here is not yet seen by the others.
 func (s setter) Apply(_ context.Context, e *event.Event) ([]*event.Event, error) {
-	body, err := e.Body.Value()
+	body, err := decoded(e.Body)
 	if err != nil {
-		return nil, failed(fmt.Errorf("the body cannot be decoded: %w", err))
+		return nil, err
 	}
 	changed, err := merge("the body", body, s.fields, e)
 	if err != nil {

@@ -20,7 +20,7 @@ var splitKind = event.TransformKind{
 	Name:     "split",
 	Doc:      "makes an event of each element of a list, with the ids <id>/0, <id>/1, …; an empty list makes none",
 	Settings: func() any { return &splitSettings{} },
-	Open: func(settings any) (event.Transform, error) {
+	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
 		return Split(event.SettingsOf[splitSettings](settings).List), nil
 	},
 	Shape: nothingKnown,

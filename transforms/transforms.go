@@ -3,7 +3,11 @@
 // value it was given; what changes is copied, along the path of the change only.
 package transforms
 
-import "github.com/trotline/trotline/event"
+import (
+	"fmt"
+
+	"github.com/trotline/trotline/event"
+)
 
 // All are the steps there are, in the order of the manual.
 func All() []event.TransformKind {
@@ -14,6 +18,15 @@ func All() []event.TransformKind {
 
 // nothingKnown is the shape after a step that makes any body at all.
 func nothingKnown(*event.Shape, any) *event.Shape { return nil }
+
+// decoded is the value of a body.
+func decoded(b *event.Body) (any, error) {
+	v, err := b.Value()
+	if err != nil {
+		return nil, failed(fmt.Errorf("the body cannot be decoded: %w", err))
+	}
+	return v, nil
+}
 
 // failed is the error of a step that no expression of it caused.
 func failed(err error) error { return &event.StepError{Err: err} }

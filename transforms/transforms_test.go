@@ -61,7 +61,12 @@ func kindNamed(t *testing.T, name string) event.TransformKind {
 
 func open(t *testing.T, name string, settings any) event.Transform {
 	t.Helper()
-	step, err := kindNamed(t, name).Open(settings)
+	return openLogging(t, slog.New(slog.DiscardHandler), name, settings)
+}
+
+func openLogging(t *testing.T, log *slog.Logger, name string, settings any) event.Transform {
+	t.Helper()
+	step, err := kindNamed(t, name).Open(settings, event.TransformOptions{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,15 +227,13 @@ func TestSplit(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	var out bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})))
-	t.Cleanup(func() { slog.SetDefault(before) })
+	log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	message, err := lang.Template("order {{ body.id }}\nforged", event.Scope{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, level := range []string{"warn", "debug"} {
-		step := open(t, "log", &logSettings{Message: message, Level: level})
+		step := openLogging(t, log, "log", &logSettings{Message: message, Level: level})
 		checkBody(t, step, `{"id": 7, "card": "never-shown"}`, `{"id": 7, "card": "never-shown"}`)
 		checkError(t, step, `{}`, "body.id")
 	}

@@ -42,7 +42,7 @@ var unsetKind = event.TransformKind{
 	Name:     "unset",
 	Doc:      "removes fields of the body",
 	Settings: func() any { return &unsetSettings{} },
-	Open: func(settings any) (event.Transform, error) {
+	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
 		return unsetter{splitPaths(event.SettingsOf[unsetSettings](settings).Paths)}, nil
 	},
 	Shape: func(before *event.Shape, settings any) *event.Shape {
@@ -64,9 +64,9 @@ func splitPaths(paths []string) [][]string {
 type unsetter struct{ paths [][]string }
 
 func (u unsetter) Apply(_ context.Context, e *event.Event) ([]*event.Event, error) {
-	body, err := e.Body.Value()
+	body, err := decoded(e.Body)
 	if err != nil {
-		return nil, failed(fmt.Errorf("the body cannot be decoded: %w", err))
+		return nil, err
 	}
 	removed := false
 	for _, path := range u.paths {

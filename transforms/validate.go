@@ -22,7 +22,7 @@ var validateKind = event.TransformKind{
 	Name:     "validate",
 	Doc:      "lets pass only the events whose body fits a JSON Schema",
 	Settings: func() any { return &validateSettings{OnFail: "dead"} },
-	Open: func(settings any) (event.Transform, error) {
+	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
 		s := event.SettingsOf[validateSettings](settings)
 		schema, err := compileSchema(s.Schema.Data)
 		if err != nil {
@@ -67,9 +67,9 @@ func (v validator) check(body any) error {
 // jsonBody is a body as JSON has it. One that a step made may hold times and
 // other values of Go, which are read back from its JSON.
 func jsonBody(b *event.Body) (any, error) {
-	v, err := b.Value()
+	v, err := decoded(b)
 	if err != nil {
-		return nil, failed(fmt.Errorf("the body cannot be decoded: %w", err))
+		return nil, err
 	}
 	foreign, err := inspect(v, nil)
 	if err != nil || !foreign {

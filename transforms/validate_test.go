@@ -111,7 +111,7 @@ func TestBrokenSchemas(t *testing.T) {
 		{`{"$ref": "#/$defs/none"}`, `/$defs/none`},
 		{`{"$schema": "https://example.com/draft"}`, `nothing is loaded from elsewhere`},
 	} {
-		_, err := validateKind.Open(&validateSettings{Schema: event.File{Path: "s.json", Data: []byte(c.schema)}})
+		_, err := validateKind.Open(&validateSettings{Schema: event.File{Path: "s.json", Data: []byte(c.schema)}}, event.TransformOptions{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s\n got %v\nwant %s", c.schema, err, c.want)
 		}

@@ -14,7 +14,7 @@ import (
 
 // tellStart says what runs and where: a few lines for a person, a log line each for a program.
 func tellStart(t *terminal, log *slog.Logger, e *engine.Engine, conf *config.Config, admin string) {
-	base := doorURL(conf, e.Addr())
+	base := doorURL(conf, e.Addr().String())
 	if isTerminal(t.errOut) && !t.JSON {
 		banner(t, conf, base, admin)
 		return
@@ -75,13 +75,13 @@ func routeFlow(r config.Route) string {
 	return r.Name + ": " + strings.Join(hops, between)
 }
 
-// doorURL is where senders on this machine reach the door.
-func doorURL(conf *config.Config, addr net.Addr) string {
+// doorURL is where senders on this machine reach a door that listens there.
+func doorURL(conf *config.Config, listen string) string {
 	scheme := "http"
 	if conf.Server.TLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + dialable(addr.String())
+	return scheme + "://" + dialable(listen)
 }
 
 // dialable is an address to connect to: one that listens everywhere is reached on loopback.

@@ -26,15 +26,14 @@ type checked struct {
 // Run prints every problem.
 func (c *checkCommand) Run(t *terminal) error {
 	conf, problems := engine.Check(engineOptions(c.Files, slog.New(slog.DiscardHandler)))
-	failed := conf == nil || problems.HasErrors()
 	if t.JSON {
-		if err := t.printJSON(newChecked(conf, problems, !failed)); err != nil {
+		if err := t.printJSON(newChecked(conf, problems)); err != nil {
 			return err
 		}
 	} else if len(problems) > 0 {
 		problems.Render(t.errOut, t.colorErr)
 	}
-	if failed {
+	if conf == nil {
 		return errTold
 	}
 	if !t.JSON {
@@ -44,8 +43,8 @@ func (c *checkCommand) Run(t *terminal) error {
 	return nil
 }
 
-func newChecked(conf *config.Config, problems config.Problems, ok bool) checked {
-	c := checked{OK: ok, Problems: admin.ConfigProblems(problems)}
+func newChecked(conf *config.Config, problems config.Problems) checked {
+	c := checked{OK: conf != nil, Problems: admin.ConfigProblems(problems)}
 	if conf != nil {
 		c.Pipelines, c.Sources, c.Sinks = len(conf.Pipelines), len(conf.Sources), len(conf.Sinks)
 	}

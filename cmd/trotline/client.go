@@ -35,10 +35,7 @@ type client struct {
 
 // newClient finds the engine: where --admin says, else where the file says, else at the default.
 func newClient(t *terminal, f engineFlags) (*client, error) {
-	c := &client{base: t.Admin, token: event.Secret(t.Token), http: &http.Client{
-		// An answer of the API never leads elsewhere, and the token must not follow.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	c := &client{base: t.Admin, token: event.Secret(t.Token), http: &http.Client{CheckRedirect: stay}}
 	if c.base == "" {
 		listen, token, err := adminOfFile(t, f.Config)
 		if err != nil {
@@ -59,6 +56,10 @@ func newClient(t *terminal, f engineFlags) (*client, error) {
 	return c, nil
 }
 
+// stay follows no redirect: nothing we ask leads elsewhere, and neither a token
+// nor a signed payload must follow.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // adminOfFile is where the configuration says the API listens. The file may be
 // broken while an engine runs on what it said before, and just then the dead
 // letters are asked for: so a broken file is told, and the default tried.
@@ -69,7 +70,7 @@ func adminOfFile(t *terminal, files []string) (listen string, token event.Secret
 		}
 	}
 	conf, problems := engine.Check(engineOptions(files, slog.New(slog.DiscardHandler)))
-	if conf == nil || problems.HasErrors() {
+	if conf == nil {
 		for _, p := range problems {
 			if !p.Warning {
 				fmt.Fprintf(t.errOut, "%s\ntrotline: the file cannot tell where the engine is; trying %s (--admin names another address)\n", p, defaultAdmin)
@@ -79,6 +80,17 @@ func adminOfFile(t *terminal, files []string) (listen string, token event.Secret
 		return defaultAdmin, "", nil
 	}
 	return conf.Server.Admin.Listen, conf.Server.Admin.Token, nil
+}
+
+// queryOf are the parameters that have a value, from names and values in turn.
+func queryOf(pairs ...string) url.Values {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return q
 }
 
 // answerTime is how long an answer may take. Replaying many letters takes longer; that has its own.

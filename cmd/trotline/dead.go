@@ -201,9 +201,7 @@ func (c *deadChoice) carryOut(ctx context.Context, t *terminal, f engineFlags, a
 	if c.All {
 		query := c.query()
 		query.Set("all", "true")
-		for name, values := range a.query {
-			query[name] = values
-		}
+		maps.Copy(query, a.query)
 		err = engine.ask(ctx, http.MethodPost, a.many, query, &done)
 	} else {
 		done, err = c.oneByOne(ctx, engine, a)

@@ -15,7 +15,8 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
 
-// TestDocs loads every YAML block of the manual as a user would paste it.
+// TestDocs loads every YAML block of the manual as a user would paste it, and
+// checks it by the schema as an editor would.
 func TestDocs(t *testing.T) {
 	root := os.DirFS("../..")
 	err := fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
@@ -54,6 +55,9 @@ func checkBlock(t *testing.T, block string) {
 	o.Env = fromDocs
 	if _, problems := engine.Check(o); problems.HasErrors() {
 		t.Error(problems.Err())
+	}
+	if err := checkSchema(t, block); err != nil {
+		t.Errorf("an editor with the schema refuses it: %#v", err)
 	}
 }
 

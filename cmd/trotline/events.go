@@ -56,17 +56,6 @@ func (c *eventsList) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// queryOf are the parameters that have a value, from names and values in turn.
-func queryOf(pairs ...string) url.Values {
-	q := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
-		}
-	}
-	return q
-}
-
 type eventsShow struct {
 	engineFlags
 	Event string `arg:"" help:"The event's sequence or id."`

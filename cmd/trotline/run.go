@@ -29,7 +29,7 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 	defer flush()
 	options := engineOptions(c.Files, log)
 	conf, problems := engine.Check(options)
-	if conf == nil || problems.HasErrors() {
+	if conf == nil {
 		problems.Render(t.errOut, t.colorErr)
 		return errTold
 	}

@@ -42,7 +42,7 @@ type sent struct {
 // Run signs, posts, and ends with 1 if the payload was not taken.
 func (c *sendCommand) Run(ctx context.Context, t *terminal) error {
 	conf, problems := engine.Check(engineOptions(c.Config, slog.New(slog.DiscardHandler)))
-	if conf == nil || problems.HasErrors() {
+	if conf == nil {
 		problems.Render(t.errOut, t.colorErr)
 		return errTold
 	}
@@ -102,7 +102,7 @@ func (c *sendCommand) request(ctx context.Context, conf *config.Config, source *
 	if method == "" && len(source.Methods) > 0 {
 		method = source.Methods[0]
 	}
-	headers, query, err := webhook.Sign(settings, payload, method, time.Now())
+	headers, query, err := webhook.Sign(settings, payload, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("cannot sign for %s: %w", source.Name, err)
 	}
@@ -140,10 +140,7 @@ func (c *sendCommand) addHeaders(h http.Header) error {
 func (c *sendCommand) target(conf *config.Config, source *config.Source) (*url.URL, error) {
 	base := c.To
 	if base == "" {
-		base = "http://" + dialable(conf.Server.Listen)
-		if conf.Server.TLS != nil {
-			base = "https://" + dialable(conf.Server.Listen)
-		}
+		base = doorURL(conf, conf.Server.Listen)
 	}
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" {
@@ -163,7 +160,7 @@ func (c *sendCommand) target(conf *config.Config, source *config.Source) (*url.U
 const maxShown = 1 << 20
 
 func post(t *terminal, r *http.Request) error {
-	client := &http.Client{Timeout: answerTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: answerTime, CheckRedirect: stay}
 	answer, err := client.Do(r)
 	if err != nil {
 		var u *url.Error

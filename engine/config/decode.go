@@ -79,7 +79,7 @@ func (d *decoder) object(n, owner *yaml.Node, later []string, targets ...any) bo
 		i := slices.IndexFunc(fields, func(f field) bool { return f.word == key.Value })
 		if i < 0 {
 			d.unknown(key, fields, later)
-			given[nearest(key.Value, words(fields))] = true
+			given[event.Nearest(key.Value, words(fields))] = true
 			continue
 		}
 		given[key.Value] = true

@@ -91,7 +91,7 @@ func kindNames[K any](kinds []K, name func(K) string) []string {
 }
 
 // sources decodes the sources. For rules alone their split is enough.
-func (l *loader) sources(entries []entry, n *names) {
+func (l *loader) sources(entries []entry) {
 	known := kindNames(l.options.Kinds.Sources, func(k event.SourceKind) string { return k.Name })
 	paths := make(map[string]*Source)
 	for _, e := range entries {

@@ -139,7 +139,7 @@ func (nothing) Deliver(_ context.Context, batch []*event.Delivery) []event.Verdi
 func step(name string, settings func() any, shape func(*event.Shape, any) *event.Shape) event.TransformKind {
 	return event.TransformKind{
 		Name: name, Doc: name, Settings: settings, Shape: shape,
-		Open: func(any) (event.Transform, error) { return nothing{}, nil },
+		Open: func(any, event.TransformOptions) (event.Transform, error) { return nothing{}, nil },
 	}
 }
 

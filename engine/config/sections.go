@@ -58,7 +58,7 @@ func (l *loader) build(documents []document) {
 	n := &names{sources: index(sources), sinks: index(sinks)}
 	// Pipelines come first: they tell which sinks' answers another sink can ask for.
 	n.pipelines = l.pipelines(pipelines, n)
-	l.sources(sources, n)
+	l.sources(sources)
 	if l.options.RulesOnly {
 		return
 	}

@@ -34,9 +34,9 @@ func (d *decoder) special(n *yaml.Node, v reflect.Value, f field) bool {
 	case secretType:
 		d.secret(n, v, f)
 	case durationType:
-		d.duration(n, v, f)
+		measured(d, n, v, f, aDuration, event.ParseDuration)
 	case sizeType:
-		d.size(n, v, f)
+		measured(d, n, v, f, aSize, event.ParseSize)
 	case pathType:
 		d.path(n, v, f)
 	case fileType:
@@ -101,10 +101,10 @@ func (d *decoder) textOnly(n *yaml.Node, f field) (resolved, bool) {
 
 // kindOf is what a person calls what YAML made of a text.
 func kindOf(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
+	switch n.Kind {
+	case yaml.MappingNode:
 		return "settings"
-	case n.Kind == yaml.SequenceNode:
+	case yaml.SequenceNode:
 		return "a list"
 	}
 	switch n.Tag {
@@ -224,7 +224,7 @@ func (d *decoder) integer(n *yaml.Node, v reflect.Value, f field) {
 		d.add(d.file.problem(r.span, f.word+" wants a whole number, not "+n.Value, ""))
 	case len(digits) > 1 && digits[0] == '0':
 		d.add(d.file.problem(r.span, "a number with a leading 0 could be meant as octal", "write "+strconv.FormatInt(i, 10)))
-	case d.within(r, f, float64(i), func(bound string) float64 { b, _ := strconv.ParseFloat(bound, 64); return b }):
+	case d.within(r, f, float64(i), plainBound):
 		v.SetInt(i)
 	}
 }
@@ -240,9 +240,15 @@ func (d *decoder) number(n *yaml.Node, v reflect.Value, f field) {
 		d.add(d.file.problem(r.span, f.word+" wants a number, and this is a text", "write "+r.value+" without quotes"))
 	case err != nil || x != x:
 		d.add(d.file.problem(r.span, f.word+" wants a number, not "+n.Value, ""))
-	case d.within(r, f, x, func(bound string) float64 { b, _ := strconv.ParseFloat(bound, 64); return b }):
+	case d.within(r, f, x, plainBound):
 		v.SetFloat(x)
 	}
+}
+
+// plainBound is a bound without a unit.
+func plainBound(text string) float64 {
+	b, _ := strconv.ParseFloat(text, 64) // it is a tag of ours
+	return b
 }
 
 // within tells whether a number is between the bounds its tags give.
@@ -258,43 +264,37 @@ func (d *decoder) within(r resolved, f field, x float64, parse func(string) floa
 	return true
 }
 
-func (d *decoder) duration(n *yaml.Node, v reflect.Value, f field) {
-	r, ok := d.plainText(n, f)
-	if !ok {
-		return
-	}
-	x, err := event.ParseDuration(r.value)
-	if err != nil {
-		d.notMeasured(n, r, f, "a duration", "write 250ms, 30s, 5m, 24h or 7d", "s")
-		return
-	}
-	if d.within(r, f, float64(x), func(bound string) float64 { b, _ := event.ParseDuration(bound); return float64(b) }) {
-		v.SetInt(int64(x))
-	}
-}
+// unit is what a number with a unit is, in words.
+type unit struct{ what, hint, guess string }
 
-func (d *decoder) size(n *yaml.Node, v reflect.Value, f field) {
+var (
+	aDuration = unit{"a duration", "write 250ms, 30s, 5m, 24h or 7d", "s"}
+	aSize     = unit{"a size", "write 64KiB, 5MiB or 20GiB", "B"}
+)
+
+// measured decodes a number with a unit.
+func measured[T ~int64](d *decoder, n *yaml.Node, v reflect.Value, f field, u unit, parse func(string) (T, error)) {
 	r, ok := d.plainText(n, f)
 	if !ok {
 		return
 	}
-	x, err := event.ParseSize(r.value)
+	x, err := parse(r.value)
 	if err != nil {
-		d.notMeasured(n, r, f, "a size", "write 64KiB, 5MiB or 20GiB", "B")
+		d.notMeasured(n, r, f, u)
 		return
 	}
-	if d.within(r, f, float64(x), func(bound string) float64 { b, _ := event.ParseSize(bound); return float64(b) }) {
+	if d.within(r, f, float64(x), func(bound string) float64 { b, _ := parse(bound); return float64(b) }) {
 		v.SetInt(int64(x))
 	}
 }
 
 // notMeasured is the problem of a duration or a size that is none.
-func (d *decoder) notMeasured(n *yaml.Node, r resolved, f field, what, hint, unit string) {
+func (d *decoder) notMeasured(n *yaml.Node, r resolved, f field, u unit) {
 	if _, err := strconv.ParseUint(r.value, 10, 63); err == nil && !r.outside {
-		d.add(d.file.problem(r.span, f.word+" has no unit", "write "+n.Value+unit))
+		d.add(d.file.problem(r.span, f.word+" has no unit", "write "+n.Value+u.guess))
 		return
 	}
-	d.add(d.file.problem(r.span, fmt.Sprintf("%s wants %s, not %s", f.word, what, n.Value), hint))
+	d.add(d.file.problem(r.span, fmt.Sprintf("%s wants %s, not %s", f.word, u.what, n.Value), u.hint))
 }
 
 func (d *decoder) prefix(n *yaml.Node, v reflect.Value, f field) {

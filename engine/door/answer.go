@@ -2,12 +2,8 @@ package door
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
-	"math"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/trotline/trotline/event"
 )
@@ -61,39 +57,14 @@ func appendJSON(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// problem is the body of a refusal (RFC 9457).
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
-	Reason string `json:"reason"`
-}
-
-// refused is the answer to a request that is turned away.
-func refused(r *event.Refusal) answer {
-	body, _ := json.Marshal(problem{ // texts and a number can always be written
-		Type: "about:blank", Title: http.StatusText(r.Status), Status: r.Status, Detail: r.Detail, Reason: r.Reason,
-	})
-	a := answer{status: r.Status, header: r.Header, kind: typeProblem, body: append(body, '\n')}
-	if r.RetryAfter > 0 {
-		a.header = maps.Clone(r.Header)
-		if a.header == nil {
-			a.header = http.Header{}
-		}
-		a.header["Retry-After"] = []string{seconds(r.RetryAfter)}
+// own is the answer a source gives itself.
+func own(r *event.Receipt) answer {
+	a := answer{status: r.Status, header: r.Header, body: r.Body}
+	if r.Header.Get("Content-Type") == "" {
+		a.kind = typeText // or net/http would guess, and a sender's text could become HTML
+	}
+	if a.status == 0 {
+		a.status = http.StatusOK
 	}
 	return a
-}
-
-// seconds is a duration in whole seconds, none too early.
-func seconds(d time.Duration) string {
-	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
-}
-
-// asRefusal tells whether the sender, or our fullness, is at fault.
-func asRefusal(err error) (*event.Refusal, bool) {
-	var r *event.Refusal
-	ok := errors.As(err, &r)
-	return r, ok
 }

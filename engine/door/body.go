@@ -1,13 +1,8 @@
 package door
 
 import (
-	"errors"
 	"io"
-	"net"
 	"net/http"
-	"time"
-
-	"github.com/trotline/trotline/event"
 )
 
 // firstRead is how much memory a body gets before a byte of it is there: a
@@ -18,11 +13,11 @@ const firstRead = 64 << 10
 type held struct {
 	bytes []byte
 	taken int64
-	from  *gauge
+	from  *semaphore
 }
 
 // release gives the memory back. Whoever still has the bytes may keep them.
-func (h *held) release() { h.from.give(h.taken) }
+func (h *held) release() { h.from.release(h.taken) }
 
 // read reads a request's body whole. One that is longer than the limit is
 // refused, before it is read where its length is known; it is never cut short.
@@ -60,7 +55,7 @@ func (h *held) read(r *http.Request, limit int64) error {
 // grow makes room for size bytes.
 func (h *held) grow(size int64) error {
 	more := size - int64(cap(h.bytes))
-	if !h.from.take(more) {
+	if !h.from.tryAcquire(more) {
 		return busy("Too many bodies are being received.")
 	}
 	h.taken += more
@@ -68,24 +63,4 @@ func (h *held) grow(size int64) error {
 	copy(grown, h.bytes)
 	h.bytes = grown
 	return nil
-}
-
-func tooLarge(limit int64) error {
-	return event.Refuse(http.StatusRequestEntityTooLarge, "too_large", "The body is larger than %d bytes.", limit)
-}
-
-// brokenOff is a body that did not come whole.
-func brokenOff(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return event.Refuse(http.StatusRequestTimeout, "timeout", "The body did not come in time.")
-	}
-	return event.Refuse(http.StatusBadRequest, "incomplete", "The body did not come whole.")
-}
-
-// busy is a request that we, not its sender, are too full for.
-func busy(detail string) error {
-	refusal := event.Refuse(http.StatusServiceUnavailable, "busy", "%s", detail)
-	refusal.RetryAfter = time.Second
-	return refusal
 }

@@ -1,11 +1,14 @@
 package door
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/trotline/trotline/event"
 )
 
 func TestReadBody(t *testing.T) {
@@ -27,21 +30,22 @@ func TestReadBody(t *testing.T) {
 			"whole": func(r io.Reader) io.Reader { return r }, "halves": iotest.HalfReader, "end with data": iotest.DataErrReader,
 		} {
 			t.Run(tt.name+"/"+reader, func(t *testing.T) {
-				g := &gauge{limit: 1 << 30}
+				g := &semaphore{limit: 1 << 30}
 				h := held{from: g}
 				r := &http.Request{ContentLength: tt.length, Body: io.NopCloser(wrap(strings.NewReader(text)))}
 				err := h.read(r, tt.limit)
-				if refusal, ok := asRefusal(err); tt.status != 0 && (!ok || refusal.Status != tt.status) || tt.status == 0 && err != nil {
+				var refusal *event.Refusal
+				if ok := errors.As(err, &refusal); tt.status != 0 && (!ok || refusal.Status != tt.status) || tt.status == 0 && err != nil {
 					t.Fatalf("got %v, want status %d", err, tt.status)
 				}
 				if err == nil && string(h.bytes) != text {
 					t.Errorf("read %d bytes that are not what was sent", len(h.bytes))
 				}
-				if held := g.now.Load(); held != int64(cap(h.bytes)) || held > tt.limit+1 {
+				if held := g.held.Load(); held != int64(cap(h.bytes)) || held > tt.limit+1 {
 					t.Errorf("holds %d for %d bytes, the limit is %d", held, cap(h.bytes), tt.limit)
 				}
 				h.release()
-				if left := g.now.Load(); left != 0 {
+				if left := g.held.Load(); left != 0 {
 					t.Errorf("%d bytes are not given back", left)
 				}
 			})
@@ -50,13 +54,14 @@ func TestReadBody(t *testing.T) {
 }
 
 func TestAClaimedLengthTakesNoMemory(t *testing.T) {
-	g := &gauge{limit: 1 << 30}
+	g := &semaphore{limit: 1 << 30}
 	h := held{from: g}
 	err := h.read(&http.Request{ContentLength: 64 << 20, Body: io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))}, 64<<20)
-	if refusal, ok := asRefusal(err); !ok || refusal.Reason != "incomplete" {
+	var refusal *event.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != "incomplete" {
 		t.Errorf("got %v, want that the body is incomplete", err)
 	}
-	if held := g.now.Load(); held > firstRead {
+	if held := g.held.Load(); held > firstRead {
 		t.Errorf("a body that never came holds %d bytes", held)
 	}
 }

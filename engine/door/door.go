@@ -59,8 +59,8 @@ type Door struct {
 	observer Observer
 	log      *slog.Logger
 	table    atomic.Pointer[inForce]
-	requests gauge
-	bodies   gauge
+	requests semaphore
+	bodies   semaphore
 	draining atomic.Bool
 	failing  atomic.Bool // the last attempt to store an event failed
 	tls      bool
@@ -80,8 +80,8 @@ func New(o Options) *Door {
 		store:    o.Store,
 		observer: o.Observer,
 		log:      o.Log,
-		requests: gauge{limit: limits.Requests},
-		bodies:   gauge{limit: limits.Bodies},
+		requests: semaphore{limit: limits.Requests},
+		bodies:   semaphore{limit: limits.Bodies},
 	}
 	if d.observer == nil {
 		d.observer = unobserved{}

@@ -43,8 +43,8 @@ func (d *Door) answer(r *http.Request, start time.Time) (a answer) {
 	if err == nil {
 		return a
 	}
-	refusal, ok := asRefusal(err)
-	if !ok {
+	var refusal *event.Refusal
+	if !errors.As(err, &refusal) {
 		d.log.Error("a request could not be received; it was answered with 500", "source", v.source(), "error", err)
 		refusal = internal()
 	}
@@ -82,10 +82,10 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if d.draining.Load() {
 		return answer{}, draining()
 	}
-	if !d.requests.take(1) {
+	if !d.requests.tryAcquire(1) {
 		return answer{}, busy("Too many requests at once.")
 	}
-	defer d.requests.give(1)
+	defer d.requests.release(1)
 	if err := v.admit(r); err != nil {
 		return answer{}, err
 	}
@@ -226,31 +226,6 @@ func (v *visit) failed(err error) error {
 	refusal := event.Refuse(http.StatusServiceUnavailable, reasonStore, "The event cannot be stored now; send it again.")
 	refusal.RetryAfter = max(storeRetry, event.RetryDelay(err))
 	return refusal
-}
-
-// own is the answer a source gives itself.
-func own(r *event.Receipt) answer {
-	a := answer{status: r.Status, header: r.Header, body: r.Body}
-	if r.Header.Get("Content-Type") == "" {
-		a.kind = typeText // or net/http would guess, and a sender's text could become HTML
-	}
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	return a
-}
-
-// draining is a request that came after [Door.Shutdown].
-func draining() error {
-	refusal := event.Refuse(http.StatusServiceUnavailable, "draining", "The server is stopping; send it again.")
-	refusal.RetryAfter = storeRetry
-	refusal.Header = http.Header{"Connection": {"close"}}
-	return refusal
-}
-
-// internal is a fault of ours; what it was stands in the log.
-func internal() *event.Refusal {
-	return event.Refuse(http.StatusInternalServerError, "internal", "The request could not be handled; send it again.")
 }
 
 // harmless is what a panic says, unless that may hold what a sender wrote.

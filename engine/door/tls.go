@@ -38,15 +38,14 @@ type fingerprint [3]struct {
 // a certificate; "" asks for none. log hears of files that cannot be used later on.
 func LoadCertificates(certFile, keyFile, clientCAFile string, log *slog.Logger) (*Certificates, error) {
 	c := &Certificates{certFile: certFile, keyFile: keyFile, clientCAFile: clientCAFile, log: log, now: time.Now}
-	if err := c.Reload(); err != nil {
+	if err := c.load(); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Reload reads the files again, whether they have changed or not. After an
-// error the former ones stay in force.
-func (c *Certificates) Reload() error {
+// load reads the files. After an error the former ones stay in force.
+func (c *Certificates) load() error {
 	// Taken before the files are read: a change in between is seen the next time.
 	files := c.fingerprint()
 	certificate, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
@@ -104,7 +103,7 @@ func (c *Certificates) refresh() {
 	}
 	// A certificate and its key are two files: between the writes of the two
 	// they do not fit, and the next look finds them whole.
-	if err := c.Reload(); err != nil {
+	if err := c.load(); err != nil {
 		c.log.Warn("changed certificate files cannot be used; the former ones stay", "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -237,6 +238,9 @@ func TestWhatIsRefusedOrExhaustedIsADeadLetter(t *testing.T) {
 	}
 	if d := got["refuses"]; d != nil && (d.Status != 400 || string(d.Answer) != "no such customer" || d.Error != "400 Bad Request") {
 		t.Errorf("the dead letter says %+v", d)
+	}
+	if d := got["panics"]; d != nil && (!strings.HasPrefix(d.Error, "panic: boom\n") || !strings.Contains(d.Error, "loop_test.go")) {
+		t.Errorf("the dead letter does not say where it happened: %s", d.Error)
 	}
 }
 

@@ -2,12 +2,10 @@ package stage
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/trotline/trotline/engine/bus"
-	"github.com/trotline/trotline/event"
 )
 
 // Pipeline is the stage that runs a pipeline's steps on the events of the
@@ -55,10 +53,10 @@ func (p *Pipeline) Run(take, work context.Context) {
 			p.handle(work, m, o)
 		}
 		// Publishing stays in this goroutine: what one key brings forth is handed over in its order.
-		letters := o.publish(p.Bus)
+		sent := o.publish(p.Bus)
 		ahead <- struct{}{}
 		finishing.Go(func() {
-			p.settle(work, o, letters)
+			p.settle(work, o, sent)
 			group.done(len(messages))
 			<-ahead
 		})
@@ -95,17 +93,5 @@ func (p *Pipeline) count(out *Outcome) {
 	}
 	for range out.Unrouted {
 		p.Metrics.Unrouted(p.Name)
-	}
-}
-
-// unreadable is a dead letter of a message that somebody else wrote into our
-// streams. Its bytes are kept.
-func unreadable(pipeline string, m *bus.Message, err error) *bus.Dead {
-	body := event.NewBody(event.Binary, m.Data())
-	id := fmt.Sprintf("message-%d", m.Sequence())
-	return &bus.Dead{
-		Event:    &event.Event{ID: id, Stamp: id, Source: "unknown", Time: m.Time(), Body: body, Original: body},
-		Pipeline: pipeline, Step: "read", Reason: ReasonUnreadable, Error: err.Error(),
-		FirstAttempt: m.Time(), LastAttempt: m.Time(),
 	}
 }

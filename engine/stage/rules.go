@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"time"
 
 	"github.com/trotline/trotline/engine/bus"
 	"github.com/trotline/trotline/event"
@@ -62,20 +60,6 @@ type Hop struct {
 	When event.Expr     // nil: always
 	Map  *event.Mapping // nil: the body as the steps left it
 }
-
-// The reasons of dead letters.
-const (
-	ReasonExpression = "expression"   // an expression, or the check of a step, failed on the event
-	ReasonPanic      = "panic"        // a fault of ours
-	ReasonUnrouted   = "unrouted"     // no route took it, and unrouted says dead
-	ReasonUnstorable = "unstorable"   // what its steps made cannot be written, or is too large to be stored
-	ReasonUnreadable = "unreadable"   // a message in our streams that we did not write
-	ReasonGeneration = "generation"   // the rules it was accepted under cannot be compiled any more
-	ReasonRefused    = "refused"      // the sink's receiver said no
-	ReasonExhausted  = "exhausted"    // every attempt failed
-	ReasonRemoved    = "removed"      // its sink left the configuration
-	ReasonBacklog    = "backlog_full" // its sink had too much waiting
-)
 
 // Outcome is what becomes of one event.
 type Outcome struct {
@@ -260,19 +244,6 @@ func (r *Rules) routeNamed(name string) *Route {
 	return nil
 }
 
-// bury is a dead letter of an event that did not get as far as a sink.
-func (r *Rules) bury(e *event.Event, reason, route string, err error) *bus.Dead {
-	d := &bus.Dead{
-		Event: e, Generation: r.Generation, Pipeline: r.Pipeline, Route: route,
-		Reason: reason, Error: err.Error(), Attempts: 1, FirstAttempt: e.Time, LastAttempt: e.Time,
-	}
-	var step *event.StepError
-	if errors.As(err, &step) {
-		d.Error, d.Expression, d.Value = step.Err.Error(), step.Expression, step.Value
-	}
-	return d
-}
-
 // holds evaluates a condition; none holds always.
 func holds(when event.Expr, e *event.Event, results event.Results) (bool, error) {
 	if when == nil {
@@ -288,42 +259,3 @@ func holds(when event.Expr, e *event.Event, results event.Results) (bool, error)
 	}
 	return ok, nil
 }
-
-// panicError is a fault of ours, met while an event was handled.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
-
-// apply runs a step and turns a panic into an error.
-func apply(ctx context.Context, t event.Transform, e *event.Event) (out []*event.Event, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			out, err = nil, &panicError{v, debug.Stack()}
-		}
-	}()
-	return t.Apply(ctx, e)
-}
-
-// evaluated runs an expression and turns a panic into an error.
-func evaluated(eval func() (any, error)) (v any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			v, err = nil, &panicError{p, debug.Stack()}
-		}
-	}()
-	return eval()
-}
-
-func reasonOf(err error) string {
-	var p *panicError
-	if errors.As(err, &p) {
-		return ReasonPanic
-	}
-	return ReasonExpression
-}
-
-// lived is how long ago an event was accepted.
-func lived(e *event.Event) time.Duration { return max(0, time.Since(e.Time)) }

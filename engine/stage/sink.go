@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -216,12 +215,12 @@ func (s *Sink) judge(ctx context.Context, t *Target, jobs []job, verdicts []even
 				continue
 			}
 		}
-		o.bury(j.message, s.deadOf(j, v))
+		o.bury(j.message, buryAttempted(j, v))
 	}
 }
 
 func (s *Sink) delivered(j job, answer event.Answer, o *outbox) {
-	s.Metrics.Delivered(s.Name, j.work.Pipeline, j.work.Route, lived(j.work.Event))
+	s.Metrics.Delivered(s.Name, j.work.Pipeline, j.work.Route, max(0, time.Since(j.work.Event.Time)))
 	rules := s.Book.Of(j.work.Pipeline, j.work.Generation)
 	if rules == nil || rules.Err != nil {
 		j.message.Ack()
@@ -242,33 +241,4 @@ func (s *Sink) retry(j job, v event.Verdict, wait time.Duration) {
 	s.Log.Warn("a delivery failed and will be tried again", "sink", s.Name, "pipeline", j.work.Pipeline, "route", j.work.Route,
 		"event", j.work.Event.ID, "attempt", j.delivery.Attempt, "next", wait.Round(time.Millisecond), "error", v.Err)
 	j.message.Nak(wait)
-}
-
-// maxDeadAnswer is how much of a receiver's answer a dead letter keeps, in bytes.
-const maxDeadAnswer = 4 << 10
-
-func (s *Sink) deadOf(j job, v event.Verdict) *bus.Dead {
-	d := buryWork(j.work, ReasonExhausted, v.Err.Error())
-	if event.IsPermanent(v.Err) {
-		d.Reason = ReasonRefused
-	}
-	var p *panicError
-	if errors.As(v.Err, &p) {
-		d.Reason = ReasonPanic
-	}
-	var step *event.StepError
-	if errors.As(v.Err, &step) {
-		d.Error, d.Expression, d.Value = step.Err.Error(), step.Expression, step.Value
-	}
-	d.Attempts = j.delivery.Attempt
-	d.FirstAttempt, d.LastAttempt = j.message.Time(), time.Now().UTC()
-	d.Status = v.Answer.Status
-	d.Answer = v.Answer.Body[:min(len(v.Answer.Body), maxDeadAnswer)]
-	return d
-}
-
-// bury puts a dead letter into the outbox, and the message it is made of.
-func (o *outbox) bury(m *bus.Message, d *bus.Dead) {
-	o.messages = append(o.messages, m)
-	o.dead = append(o.dead, d)
 }

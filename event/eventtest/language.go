@@ -73,5 +73,4 @@ func (t template) Constant() (string, bool) {
 	return "", false
 }
 
-func (t template) Text() string     { return t.text }
-func (t template) Uses(string) bool { return false }
+func (t template) Text() string { return t.text }

@@ -59,7 +59,7 @@ func open(_ context.Context, settings any, o event.SinkOptions) (event.Sink, err
 		switch {
 		case name == "Host":
 			s.host = value
-		case constant && !validHeaderValue(text):
+		case constant && !event.ValidHeaderValue(text):
 			return nil, fmt.Errorf("the header %s holds a control character", name)
 		case constant:
 			s.base[name] = []string{text}
@@ -180,13 +180,7 @@ func (s *sink) payload(d *event.Delivery) (body []byte, contentType string, err 
 	if body, err = e.Body.Raw(); err != nil {
 		return nil, "", fmt.Errorf("the event's body: %w", err)
 	}
-	// What no step has touched goes out as it came, with the sender's own word for it.
-	if e.Body == e.Original {
-		if sent := e.Request.Header.Get("Content-Type"); sent != "" && validHeaderValue(sent) {
-			return body, sent, nil
-		}
-	}
-	return body, e.Body.Format().ContentType(), nil
+	return body, e.ContentType(), nil
 }
 
 // header is the request's header: what is always there, and over it what the user wrote.
@@ -211,7 +205,7 @@ func (s *sink) header(d *event.Delivery, u *url.URL, contentType string) (http.H
 		if err != nil {
 			return nil, fmt.Errorf("the header %s: %w", x.name, err)
 		}
-		if !validHeaderValue(text) {
+		if !event.ValidHeaderValue(text) {
 			return nil, fmt.Errorf("the header %s holds a line break or another control character", x.name)
 		}
 		h[x.name] = []string{text}

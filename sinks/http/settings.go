@@ -66,14 +66,14 @@ func (s *Settings) Validate() []*event.FieldError {
 	for name, value := range s.Headers {
 		path := "headers." + name
 		switch canonical := http.CanonicalHeaderKey(name); {
-		case !validHeaderName(name):
+		case !event.ValidHeaderName(name):
 			problem(path, "", "%q is not the name of a header", name)
 		case ownHeaders[canonical]:
 			problem(path, "leave it out", "%s is for the connection to set", canonical)
 		case canonical == "Authorization" && s.Auth != nil:
 			problem(path, "leave out one of the two", "auth sets this header as well")
 		default:
-			if text, ok := value.Constant(); ok && !validHeaderValue(text) {
+			if text, ok := value.Constant(); ok && !event.ValidHeaderValue(text) {
 				problem(path, "", "the value holds a line break or another control character")
 			}
 		}
@@ -82,7 +82,7 @@ func (s *Settings) Validate() []*event.FieldError {
 		if (a.Bearer == "") == (a.Basic == nil) {
 			problem("auth", "write bearer: or basic:", "needs one way to prove who we are")
 		}
-		if !validHeaderValue(a.Bearer.Reveal()) {
+		if !event.ValidHeaderValue(a.Bearer.Reveal()) {
 			problem("auth.bearer", "is there a line break at its end?", "the token holds a control character")
 		}
 		if a.Basic != nil && strings.Contains(a.Basic.User, ":") {
@@ -99,26 +99,4 @@ func (s *Settings) Validate() []*event.FieldError {
 var ownHeaders = map[string]bool{
 	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Proxy-Connection": true,
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true,
-}
-
-// validHeaderName tells whether a text is a token (RFC 9110, section 5.6.2).
-func validHeaderName(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return name != ""
-}
-
-// validHeaderValue tells whether a text holds no control characters but tabs (RFC 9110, section 5.5).
-func validHeaderValue(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

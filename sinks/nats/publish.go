@@ -110,29 +110,19 @@ func (s *sink) message(d *event.Delivery) (*nats.Msg, error) {
 		"ce-source":           {event.HeaderValue(e.Source)},
 		"ce-type":             {event.HeaderValue(eventType(e))},
 		"ce-time":             {e.Time.UTC().Format(time.RFC3339Nano)},
-		"content-type":        {contentType(e)},
+		"content-type":        {e.ContentType()},
 	}}
 	for name, value := range s.headers {
 		text, err := value.Render(e, d.Results)
 		if err != nil {
 			return nil, fmt.Errorf("the header %s: %w", name, err)
 		}
-		if !validHeaderValue(text) {
+		if !event.ValidHeaderValue(text) {
 			return nil, fmt.Errorf("the header %s: %w", name, errControl)
 		}
 		m.Header[name] = []string{text}
 	}
 	return m, nil
-}
-
-// contentType is the sender's own word for what no step has touched, and ours for the rest.
-func contentType(e *event.Event) string {
-	if e.Body == e.Original {
-		if sent := e.Request.Header.Get("Content-Type"); sent != "" && validHeaderValue(sent) {
-			return sent
-		}
-	}
-	return e.Body.Format().ContentType()
 }
 
 // eventType is the event's type, or a word where its sender has none: a

@@ -52,7 +52,7 @@ func (s *Settings) Validate() []*event.FieldError {
 			problem("headers."+name, err, "")
 			continue
 		}
-		if text, ok := value.Constant(); ok && !validHeaderValue(text) {
+		if text, ok := value.Constant(); ok && !event.ValidHeaderValue(text) {
 			problem("headers."+name, errControl, "")
 		}
 	}
@@ -115,13 +115,4 @@ func checkHeaderName(name string) error {
 		return errors.New("a header has no name")
 	}
 	return nil
-}
-
-func validHeaderValue(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

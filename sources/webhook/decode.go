@@ -12,7 +12,7 @@ import (
 const auto = "auto"
 
 // body checks that the request's body can be read in its format, so that what
-// is stored can be handled. A value is made only where the check makes one anyway.
+// is stored can be handled.
 func (s *source) body(r *event.Request) (*event.Body, error) {
 	format := event.Format(s.decode)
 	if s.decode == auto || s.decode == "" {
@@ -22,10 +22,7 @@ func (s *source) body(r *event.Request) (*event.Body, error) {
 		return formField(r.Body, s.proof.scheme.FormField())
 	}
 	body := event.NewBody(format, r.Body)
-	if format == event.JSON && json.Valid(r.Body) {
-		return body, nil // the common case, checked without making a value
-	}
-	if _, err := body.Value(); err != nil {
+	if err := body.Check(); err != nil {
 		return nil, event.Refuse(http.StatusBadRequest, "decode", "The body cannot be read as %s: %s.", format, err)
 	}
 	return body, nil
@@ -43,7 +40,7 @@ func formField(raw []byte, name string) (*event.Body, error) {
 		return nil, event.Refuse(http.StatusBadRequest, "decode", "The form must have the field %s once.", name)
 	}
 	body := event.NewBody(event.JSON, []byte(text))
-	if _, err := body.Value(); err != nil {
+	if err := body.Check(); err != nil {
 		return nil, event.Refuse(http.StatusBadRequest, "decode", "The form's field %s cannot be read as JSON: %s.", name, err)
 	}
 	return body, nil

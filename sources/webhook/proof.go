@@ -79,7 +79,7 @@ func newPreset(name string, secrets []event.Secret) (*proof, *event.FieldError) 
 }
 
 func newHMAC(h *HMAC) (*proof, *event.FieldError) {
-	if !validHeaderName(h.Header) {
+	if !event.ValidHeaderName(h.Header) {
 		return nil, &event.FieldError{Path: "verify.hmac.header", Msg: fmt.Sprintf("%q is not the name of a header", h.Header)}
 	}
 	scheme, err := h.scheme()
@@ -113,7 +113,7 @@ func newSigned(scheme *verify.Scheme, path string, secrets []event.Secret) (*pro
 }
 
 func newAPIKey(a *APIKey) (*proof, *event.FieldError) {
-	if a.Header != "" && !validHeaderName(a.Header) {
+	if a.Header != "" && !event.ValidHeaderName(a.Header) {
 		return nil, &event.FieldError{Path: "verify.api_key.header", Msg: fmt.Sprintf("%q is not the name of a header", a.Header)}
 	}
 	v, err := verify.NewAPIKey(a.Header, a.Query, a.Keys)
@@ -138,10 +138,4 @@ func fieldError(path string, err error) *event.FieldError {
 		return &event.FieldError{Path: path, Msg: f.Msg, Hint: f.Hint}
 	}
 	return &event.FieldError{Path: path, Msg: err.Error()}
-}
-
-// validHeaderName tells whether name is a token (RFC 9110, section 5.6.2).
-func validHeaderName(name string) bool {
-	const token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	return name != "" && strings.Trim(name, token) == ""
 }

@@ -77,7 +77,7 @@ func TestSignIsWhatReceiveTakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &Settings{Verify: v}
 			const body = `{"id":"1"}`
-			h, q, err := Sign(s, []byte(body), "POST", now)
+			h, q, err := Sign(s, []byte(body), now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +94,7 @@ func TestSignIsWhatReceiveTakes(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := Sign(&Settings{}, nil, "POST", now); err == nil {
+	if _, _, err := Sign(&Settings{}, nil, now); err == nil {
 		t.Error("signed without knowing how")
 	}
 }

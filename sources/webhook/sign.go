@@ -15,7 +15,7 @@ import (
 // Sign makes the headers and the query with which the sender of a source would
 // send a body, from the source's [*Settings]: with the first of several secrets,
 // and with an id of its own where the scheme has one in a header.
-func Sign(settings any, body []byte, _ string, now time.Time) (http.Header, url.Values, error) {
+func Sign(settings any, body []byte, now time.Time) (http.Header, url.Values, error) {
 	v := event.SettingsOf[Settings](settings).Verify
 	p, problem := newProof(v)
 	if problem != nil {

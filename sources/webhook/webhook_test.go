@@ -165,7 +165,7 @@ func TestNames(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			src := opened(t, &tt.settings)
-			h, _, err := Sign(&tt.settings, []byte(tt.body), "POST", now)
+			h, _, err := Sign(&tt.settings, []byte(tt.body), now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +208,7 @@ func TestGitHubForm(t *testing.T) {
 		t.Errorf("got %v %v, type %q", value, err, e.Type)
 	}
 	for body, want := range map[string]string{"payload=%7B": "400 decode", "other=1": "400 decode", "payload=1&payload=2": "400 decode", "%zz": "400 decode"} {
-		h, _, err := Sign(&Settings{Verify: &Verify{Preset: "github", Secrets: []event.Secret{secret}}}, []byte(body), "POST", now)
+		h, _, err := Sign(&Settings{Verify: &Verify{Preset: "github", Secrets: []event.Secret{secret}}}, []byte(body), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +274,7 @@ func FuzzReceive(f *testing.F) {
 	settings := &Settings{Verify: &Verify{Preset: "github", Secrets: []event.Secret{"s"}}}
 	src := opened(f, settings)
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		h, _, err := Sign(settings, body, "POST", now)
+		h, _, err := Sign(settings, body, now)
 		if err != nil {
 			t.Fatal(err)
 		}

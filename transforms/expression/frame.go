@@ -68,6 +68,32 @@ func bodyValue(name string, b *event.Body) (any, error) {
 	return v, nil
 }
 
+func (f *frame) bodyField(path []string) (any, error) {
+	return bodyField("body", f.event.Body, path)
+}
+
+func (f *frame) originalField(path []string) (any, error) {
+	return bodyField("original body", f.event.Original, path)
+}
+
+func bodyField(name string, b *event.Body, path []string) (any, error) {
+	if b == nil {
+		return nil, nil
+	}
+	if b.Made() {
+		v, err := bodyValue(name, b)
+		for _, field := range path {
+			v = member(v, field)
+		}
+		return v, err
+	}
+	v, err := b.Lookup(path...)
+	if err != nil {
+		return nil, fmt.Errorf("the %s cannot be decoded: %w", name, err)
+	}
+	return v, nil
+}
+
 func (f *frame) raw() (any, error) {
 	if f.event.Body == nil {
 		return []byte(nil), nil

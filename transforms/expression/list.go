@@ -55,18 +55,20 @@ func length(s *site, _ *frame, a []any) (any, error) {
 	return nil, s.wants(0, a[0], "a list, an object or a text")
 }
 
+// typeNames are what type() calls the kinds that [described] names, but for numbers.
+var typeNames = map[string]string{
+	"nil": "nil", "true or false": "bool", "a text": "string", "bytes": "bytes", "a time": "time",
+	"a duration": "duration", "a list": "array", "an object": "map", "a time zone": "zone",
+}
+
 func typeName(_ *site, _ *frame, a []any) (any, error) {
-	names := map[string]string{
-		"nil": "nil", "true or false": "bool", "a text": "string", "bytes": "bytes", "a time": "time",
-		"a duration": "duration", "a list": "array", "an object": "map", "a time zone": "zone",
-	}
 	if n, ok := toNumber(a[0]); ok {
 		if n.isInt || n.isHugeInt() {
 			return "int", nil
 		}
 		return "float", nil
 	}
-	return names[described(a[0])], nil
+	return typeNames[described(a[0])], nil
 }
 
 func elementAt(i int) operation {

@@ -77,6 +77,11 @@ func (r *rewriter) path(n ast.Node, v *variable, keys []any, at file.Location) a
 		load = func(f *frame) (any, error) { return f.answer(first), nil }
 	case v.view && first == "":
 		r.convert = true
+	case v.field != nil:
+		if names, ok := allNames(keys); ok {
+			keys = nil
+			load = func(f *frame) (any, error) { return v.field(f, names) }
+		}
 	}
 	return r.call(s, func(_ *site, f *frame, _ []any) (any, error) {
 		value, err := load(f)
@@ -85,6 +90,19 @@ func (r *rewriter) path(n ast.Node, v *variable, keys []any, at file.Location) a
 		}
 		return follow(value, keys), nil
 	}, anyType)
+}
+
+// allNames are keys that are all names of fields.
+func allNames(keys []any) ([]string, bool) {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		name, ok := k.(string)
+		if !ok {
+			return nil, false
+		}
+		names[i] = name
+	}
+	return names, len(names) > 0
 }
 
 // leaksView tells whether results.<sink>… is or holds the view of the headers.

@@ -251,10 +251,6 @@ func TestTemplates(t *testing.T) {
 			t.Errorf("%s: Constant is %q, %v, Text is %q", c.text, constant, ok, x.Text())
 		}
 	}
-	x, err := New(testEnv).Template("{{ body.a }}{{ headers.b }}", event.Scope{})
-	if err != nil || !x.Uses("body") || !x.Uses("headers") || x.Uses("original") {
-		t.Errorf("Uses is wrong, %v", err)
-	}
 }
 
 func TestTemplateEventErrors(t *testing.T) {

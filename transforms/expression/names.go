@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/trotline/trotline/event"
 )
 
 // names checks that every name of an expression is known.
@@ -114,7 +116,7 @@ func (n *names) checkResults(node *ast.IdentifierNode) {
 	hint := "the sinks before this place: " + sentence(n.scope.Results)
 	if len(n.scope.Results) == 0 {
 		hint = "no sink stands before this place"
-	} else if near := nearest(name.Value, n.scope.Results); near != "" {
+	} else if near := event.Nearest(name.Value, n.scope.Results); near != "" {
 		hint = fmt.Sprintf("did you mean %s? %s", near, hint)
 	}
 	n.fail(name.Location(), fmt.Sprintf("results has no sink %s", name.Value), hint)
@@ -141,7 +143,7 @@ func (n *names) meant(name string) string {
 	}
 	slices.Sort(known)
 	literal := fmt.Sprintf(`a literal text is quoted twice: "'%s'"`, name)
-	if near := nearest(name, known); near != "" {
+	if near := event.Nearest(name, known); near != "" {
 		return fmt.Sprintf("did you mean %s? %s", near, literal)
 	}
 	return literal
@@ -178,7 +180,7 @@ func (n *names) functionMeant(name string) string {
 	for _, fn := range functions {
 		known = append(known, fn.name)
 	}
-	near := nearest(name, known)
+	near := event.Nearest(name, known)
 	for _, k := range known {
 		if near == "" && len(k) >= 3 && strings.HasPrefix(strings.ToLower(name), k) {
 			near = k

@@ -205,6 +205,8 @@ func numeric(s *site, operator, verb string, a []any) (any, error) {
 	return calculate(s, operator, n[0], n[1])
 }
 
+var intOperations = map[string]func(a, b int) (result int, ok bool){"+": addInts, "-": subtractInts, "*": multiplyInts}
+
 // calculate gives an int for two ints, a float64 otherwise; / and ** always give a float64.
 func calculate(s *site, operator string, a, b num) (any, error) {
 	switch operator {
@@ -219,7 +221,7 @@ func calculate(s *site, operator string, a, b num) (any, error) {
 		return modulo(s, a, b)
 	}
 	if a.isInt && b.isInt {
-		i, ok := map[string]func(a, b int) (int, bool){"+": addInts, "-": subtractInts, "*": multiplyInts}[operator](a.i, b.i)
+		i, ok := intOperations[operator](a.i, b.i)
 		if !ok {
 			return nil, s.fault(-1, a.i, "the result is an integer beyond 64 bits")
 		}

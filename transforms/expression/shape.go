@@ -30,7 +30,7 @@ func (c *compilation) checkShape(root ast.Node) {
 		hint := "the map before makes: " + sentence(fields)
 		if len(fields) == 0 {
 			hint = "the map before makes no fields"
-		} else if near := nearest(name.Value, fields); near != "" {
+		} else if near := event.Nearest(name.Value, fields); near != "" {
 			hint = fmt.Sprintf("did you mean %s? %s", near, hint)
 		}
 		c.fail(name.Location(), fmt.Sprintf("%s has no field %s", shorten(m.Node.String(), 80), name.Value), hint)

@@ -139,13 +139,3 @@ func (t *template) Constant() (string, bool) {
 
 // Text implements [event.Template].
 func (t *template) Text() string { return t.text }
-
-// Uses implements [event.Template].
-func (t *template) Uses(variable string) bool {
-	for _, p := range t.parts {
-		if p.expr != nil && p.expr.Uses(variable) {
-			return true
-		}
-	}
-	return false
-}

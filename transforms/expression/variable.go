@@ -15,10 +15,12 @@ type variable struct {
 	// view: it looks like an object, but has to be converted where it leaves the expression.
 	view bool
 	load func(f *frame) (any, error)
+	// field loads what a path of names leads to, without loading the whole; nil: it has no way to.
+	field func(f *frame, path []string) (any, error)
 }
 
 var variables = []variable{
-	{name: "body", doc: "the body, decoded", load: (*frame).body},
+	{name: "body", doc: "the body, decoded", load: (*frame).body, field: (*frame).bodyField},
 	{name: "raw", doc: "the body as bytes", load: (*frame).raw},
 	{name: "headers", doc: `the request's headers, names in any case: headers["X-Foo"]`, view: true,
 		load: func(f *frame) (any, error) { return headerView(f.event.Request.Header), nil }},
@@ -40,7 +42,7 @@ var variables = []variable{
 		load: func(f *frame) (any, error) { return f.event.Source, nil }},
 	{name: "received_at", doc: "when the event was accepted", kind: timeType,
 		load: func(f *frame) (any, error) { return f.event.Time, nil }},
-	{name: "original", doc: "the body before the steps", later: true, load: (*frame).original},
+	{name: "original", doc: "the body before the steps", later: true, load: (*frame).original, field: (*frame).originalField},
 	{name: "results", doc: "what earlier sinks of the chain answered: results.crm.status, .headers, .body", view: true,
 		load: func(f *frame) (any, error) { return f.allAnswers(), nil }},
 	{name: "env", doc: "the environment's variables: env.NAME"},

@@ -18,12 +18,6 @@ var algorithms = map[string]func() hash.Hash{
 	"sha512": sha512.New,
 }
 
-// Algorithms are the names of the hashes, in the order the manual shows them.
-var Algorithms = []string{"sha256", "sha1", "sha384", "sha512"}
-
-// Encodings are the ways a signature can be written, in the order the manual shows them.
-var Encodings = []string{"hex", "base64", "base64url"}
-
 // encoding is a way to write bytes as text.
 type encoding struct {
 	// decode writes the bytes of text into dst, which need not be long enough

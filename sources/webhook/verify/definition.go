@@ -3,7 +3,10 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/trotline/trotline/event"
@@ -72,10 +75,10 @@ func Compile(d Definition) (*Scheme, error) {
 
 	var ok bool
 	if s.hash, ok = algorithms[d.Algorithm]; !ok {
-		return nil, fmt.Errorf("unknown algorithm %q", d.Algorithm)
+		return nil, fmt.Errorf("unknown algorithm %q: there are %s", d.Algorithm, names(algorithms))
 	}
 	if s.encoding, ok = encodings[d.Encoding]; !ok {
-		return nil, fmt.Errorf("unknown encoding %q", d.Encoding)
+		return nil, fmt.Errorf("unknown encoding %q: there are %s", d.Encoding, names(encodings))
 	}
 	var err error
 	if s.key, err = compileKey(d.Key); err != nil {
@@ -96,6 +99,11 @@ func Compile(d Definition) (*Scheme, error) {
 	return s, nil
 }
 
+// names are the words of a table, sorted, for an error.
+func names[V any](table map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(table)), ", ")
+}
+
 func compileKey(d KeyDefinition) (keyRule, error) {
 	k := keyRule{strip: d.Strip}
 	if d.Encoding == "" || d.Encoding == "utf8" {
@@ -103,7 +111,7 @@ func compileKey(d KeyDefinition) (keyRule, error) {
 	}
 	e, ok := encodings[d.Encoding]
 	if !ok {
-		return k, fmt.Errorf("key: unknown encoding %q", d.Encoding)
+		return k, fmt.Errorf("key: unknown encoding %q: there are utf8, %s", d.Encoding, names(encodings))
 	}
 	k.encoding, k.name = &e, d.Encoding
 	return k, nil
@@ -119,7 +127,7 @@ func compileTimestamp(d Definition) (*timestamp, error) {
 	case t.Field != "" && d.Separator == "":
 		return nil, errors.New("timestamp: a field needs a list: give separator")
 	case t.Unit != "s":
-		return nil, fmt.Errorf("timestamp: unknown unit %q", t.Unit)
+		return nil, fmt.Errorf("timestamp: unknown unit %q: there is s, seconds since 1970", t.Unit)
 	}
 	tolerance, err := event.ParseDuration(t.Tolerance)
 	if err != nil {

@@ -37,15 +37,6 @@ func readPresets(file []byte) (map[string]*Scheme, error) {
 	return schemes, nil
 }
 
-// Presets are the names of all presets, sorted.
-func Presets() ([]string, error) {
-	all, err := presets()
-	if err != nil {
-		return nil, err
-	}
-	return slices.Sorted(maps.Keys(all)), nil
-}
-
 // Preset is the scheme of a provider. For an unknown name the error is a
 // *[event.FieldError] that says which ones there are.
 func Preset(name string) (*Scheme, error) {
@@ -56,42 +47,10 @@ func Preset(name string) (*Scheme, error) {
 	if s, ok := all[name]; ok {
 		return s, nil
 	}
-	names := slices.Sorted(maps.Keys(all))
-	hint := "there are " + strings.Join(names, ", ")
-	if near := nearest(name, names); near != "" {
+	known := slices.Sorted(maps.Keys(all))
+	hint := "there are " + strings.Join(known, ", ")
+	if near := event.Nearest(name, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s? %s", near, hint)
 	}
 	return nil, &event.FieldError{Msg: fmt.Sprintf("unknown preset %q", name), Hint: hint}
-}
-
-// nearest is the name that is at most a third of its letters away, "" if there is none.
-func nearest(name string, names []string) string {
-	best, distance := "", len(name)+1
-	for _, n := range names {
-		if d := editDistance(strings.ToLower(name), n); d < distance && d <= (len(n)+2)/3 {
-			best, distance = n, d
-		}
-	}
-	return best
-}
-
-// editDistance is how many letters must be added, removed or changed (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -49,16 +49,9 @@ func (r Ref) Find(e *event.Event) string {
 	if r.path == nil {
 		return e.Request.Header.Get(r.header)
 	}
-	v, err := e.Body.Value()
+	v, err := e.Body.Lookup(r.path...)
 	if err != nil {
 		return ""
-	}
-	for _, name := range r.path {
-		object, ok := v.(map[string]any)
-		if !ok {
-			return ""
-		}
-		v = object[name]
 	}
 	switch v := v.(type) {
 	case string:

@@ -13,7 +13,7 @@ import (
 
 // Scheme is a signature scheme ready for use. It is immutable.
 type Scheme struct {
-	doc       string
+	doc       string // the provider's page
 	header    string // canonical
 	separator string
 	tag       string
@@ -25,9 +25,6 @@ type Scheme struct {
 	id, typ   Ref
 	formField string
 }
-
-// Doc is the page on which the provider describes the scheme.
-func (s *Scheme) Doc() string { return s.doc }
 
 // ID is where the sender's id of an event stands; the zero Ref where it gives none.
 func (s *Scheme) ID() Ref { return s.id }

@@ -117,7 +117,7 @@ func TestVectors(t *testing.T) {
 			if typ := s.Type().Find(e); typ != v.typ {
 				t.Errorf("the type is %q, want %q", typ, v.typ)
 			}
-			if s.Doc() == "" {
+			if s.doc == "" {
 				t.Error("the preset has no page")
 			}
 
@@ -134,11 +134,11 @@ func TestVectors(t *testing.T) {
 			}
 		})
 	}
-	names, err := Presets()
+	all, err := presets()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
+	for name := range all {
 		if !covered[name] {
 			t.Errorf("the preset %s has no vector", name)
 		}
