@@ -11,7 +11,10 @@ import (
 const (
 	watchPeriod = time.Second
 	trimPeriod  = time.Second
-	savePeriod  = time.Second
+	// savePeriod bounds what a kill -9 has handled again: the server writes down
+	// only ten times a second how far a consumer is, and what was handed over and
+	// delivered since then would be handed over once more.
+	savePeriod = 25 * time.Millisecond
 )
 
 // startKeepers starts what goes on in the background until the bus is closed.

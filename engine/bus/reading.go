@@ -159,7 +159,7 @@ func (b *Bus) Tail(ctx context.Context, source string, yield func(*Stored) bool)
 	if err != nil {
 		return fmt.Errorf("cannot read the events stream: %w", err)
 	}
-	messages, err := consumer.Messages()
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(8)) // they stay in memory until yield has taken them
 	if err != nil {
 		return fmt.Errorf("cannot read the events stream: %w", err)
 	}

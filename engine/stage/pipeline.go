@@ -60,6 +60,7 @@ func (p *Pipeline) Run(take, work context.Context) {
 			group.done(len(messages))
 			<-ahead
 		})
+		gather(take, len(messages), pipelineFetch)
 	}
 }
 

@@ -51,6 +51,9 @@ func (s *Sink) Run(take, work context.Context) {
 			sleep(take, time.Second)
 		}
 		s.dispatch(work, messages, &attempts)
+		if size := s.target.Load().BatchSize; size > 1 {
+			gather(take, len(messages), size)
+		}
 	}
 }
 
