@@ -6,6 +6,7 @@ package admin
 import (
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -22,7 +23,7 @@ type Options struct {
 	Token   event.Secret
 	Version string       // shown in the status
 	Listen  string       // where the API listens, shown in the status
-	Log     *slog.Logger // nil is slog.Default
+	Log     *slog.Logger // nil: nothing is logged
 }
 
 // maxRequestBody is how many bytes of a request's body are read. No request needs one.
@@ -34,6 +35,7 @@ type api struct {
 	options Options
 	log     *slog.Logger
 	started time.Time
+	tails   atomic.Int64 // how many are open
 }
 
 // New is the API of an engine. /healthz and /readyz answer everyone; the rest
@@ -42,7 +44,7 @@ type api struct {
 func New(e *engine.Engine, o Options) http.Handler {
 	a := &api{engine: e, options: o, log: o.Log, started: time.Now().UTC()}
 	if a.log == nil {
-		a.log = slog.Default()
+		a.log = slog.New(slog.DiscardHandler)
 	}
 	guarded := http.NewServeMux()
 	guarded.Handle("GET /metrics", promhttp.HandlerFor(e.Metrics().Registry, promhttp.HandlerOpts{}))

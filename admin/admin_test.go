@@ -309,9 +309,41 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// Who opens tails and reads none of them must not fill the memory.
+func TestTailsAreFew(t *testing.T) {
+	w := newWorld(t)
+	open := func() *http.Response {
+		answer, err := http.Get(w.api.URL + "/api/events/tail")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { answer.Body.Close() })
+		return answer
+	}
+	var tails []*http.Response
+	for len(tails) < 16 {
+		answer := open()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("tail %d is answered %s", len(tails), answer.Status)
+		}
+		tails = append(tails, answer)
+	}
+	if status := open().StatusCode; status != http.StatusServiceUnavailable {
+		t.Fatalf("one tail too many is answered %d", status)
+	}
+	tails[0].Body.Close()
+	for until := time.Now().Add(10 * time.Second); open().StatusCode != http.StatusOK; {
+		if time.Now().After(until) {
+			t.Fatal("a tail that ended leaves no room for another")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func TestDead(t *testing.T) {
 	w := newWorld(t)
 	w.send("application/json", `{"id": "a", "n": 1}`)
+	w.dead(1) // a sink's attempts run side by side: only then is the other letter the newer one
 	w.send("application/json", `{"id": "b", "n": 2}`)
 	letters := w.dead(2)
 	b, a := letters[0], letters[1]

@@ -129,21 +129,21 @@ func (a *api) letterFailed(w http.ResponseWriter, r *http.Request, sequence uint
 // replayMany replays the letters a filter leaves; without a filter ?all=true must say so.
 func (a *api) replayMany(w http.ResponseWriter, r *http.Request) {
 	to := r.URL.Query().Get("to")
-	a.many(w, r, "to", func(ctx context.Context, sequence uint64) error {
+	a.many(w, r, func(ctx context.Context, sequence uint64) error {
 		return a.engine.ReplayDead(ctx, sequence, to)
-	})
+	}, "to")
 }
 
 // dropMany drops the letters a filter leaves; without a filter ?all=true must say so.
 func (a *api) dropMany(w http.ResponseWriter, r *http.Request) {
-	a.many(w, r, "all", a.engine.Bus().DropDead)
+	a.many(w, r, a.engine.Bus().DropDead)
 }
 
 // many does something to every letter that a filter leaves at this moment;
-// letters that come meanwhile are not among them.
-func (a *api) many(w http.ResponseWriter, r *http.Request, also string, do func(context.Context, uint64) error) {
+// letters that come meanwhile are not among them. more are parameters beside the filter's.
+func (a *api) many(w http.ResponseWriter, r *http.Request, do func(context.Context, uint64) error, more ...string) {
 	q := query{values: r.URL.Query()}
-	q.known("pipeline", "sink", "reason", "since", "all", also)
+	q.known(append([]string{"pipeline", "sink", "reason", "since", "all"}, more...)...)
 	filter, all := deadFilter(&q), q.flag("all")
 	if q.err == nil && filter == (bus.DeadFilter{}) && !all {
 		q.err = errors.New("this is for every dead letter: say all=true, or name a pipeline, a sink, a reason or a time")

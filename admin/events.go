@@ -72,6 +72,10 @@ func (a *api) findEvent(r *http.Request, ref string) (*bus.Stored, error) {
 // tailWrite is how long a client of a tail may take for one line.
 const tailWrite = 30 * time.Second
 
+// maxTails is how many tails may be open. Each keeps some events in memory, large
+// ones too, for as long as its client does not read.
+const maxTails = 16
+
 // tailEvents writes each event accepted from now on as a line of JSON, until the client goes.
 func (a *api) tailEvents(w http.ResponseWriter, r *http.Request) {
 	q := query{values: r.URL.Query()}
@@ -80,6 +84,12 @@ func (a *api) tailEvents(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "%v", q.err)
 		return
 	}
+	if a.tails.Add(1) > maxTails {
+		a.tails.Add(-1)
+		refuse(w, http.StatusServiceUnavailable, "%d tails are open, which is as many as there may be; end one", maxTails)
+		return
+	}
+	defer a.tails.Add(-1)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	control, lines := http.NewResponseController(w), json.NewEncoder(w)

@@ -163,7 +163,7 @@ func (e *Engine) unstage(s *staged) {
 			}
 		}
 	}
-	if e.config == nil {
+	if e.config.Load() == nil {
 		return // the first start failed: the consumers are those of the run before
 	}
 	for name := range s.newSinks {
@@ -221,7 +221,7 @@ func (e *Engine) begin(s *staged) {
 		}
 		r.until, r.sources = 0, s.sources[c.Name]
 	}
-	e.config = s.plan.config
+	e.config.Store(s.plan.config)
 	e.watch = s.plan.config.Watch
 	e.retire()
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/trotline/trotline/engine/bus"
@@ -41,13 +42,16 @@ type Engine struct {
 	abandon context.CancelFunc
 	closing sync.WaitGroup // old targets that are being closed
 
+	// What is shown of the engine is read without mu, which may be held for as
+	// long as the store does not answer.
+	config atomic.Pointer[config.Config] // in force; nil before the first
+	last   atomic.Pointer[Edit]          // nil until the engine is open
+
 	mu         sync.Mutex // held by an edit, by the janitor and at the start and end
-	config     *config.Config
-	watch      []string // the files of the configuration, or of the last edit that could be read
+	watch      []string   // the files of the configuration, or of the last edit that could be read
 	nextNumber uint64
 	pipelines  map[string]*runningPipeline
 	sinks      map[string]*runningSink
-	last       Edit
 }
 
 // ProblemsError is a configuration that cannot be used.
@@ -221,11 +225,7 @@ func (e *Engine) Bus() *bus.Bus { return e.bus }
 func (e *Engine) Metrics() *metrics.Metrics { return e.metrics }
 
 // Config is the configuration in force. It must not be changed.
-func (e *Engine) Config() *config.Config {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.config
-}
+func (e *Engine) Config() *config.Config { return e.config.Load() }
 
 // Ready is nil when the engine takes events and can store them.
 func (e *Engine) Ready() error {

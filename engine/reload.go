@@ -32,7 +32,7 @@ func (e *Engine) Reload(ctx context.Context) Edit {
 	edit := e.reload(ctx)
 	edit.Time = time.Now().UTC()
 	edit.Generation = e.book.current().number
-	if edit.Result != Unchanged || e.last.Result == Refused { // taking a refused edit back mends it
+	if edit.Result != Unchanged || e.Last().Result == Refused { // taking a refused edit back mends it
 		e.note(edit)
 	}
 	switch edit.Result {
@@ -48,7 +48,7 @@ func (e *Engine) Reload(ctx context.Context) Edit {
 // Callers hold e.mu.
 func (e *Engine) note(edit Edit) {
 	e.metrics.Reloaded(edit.Result != Refused, edit.Generation, edit.Time)
-	e.last = edit
+	e.last.Store(&edit)
 }
 
 // reload is Reload without the telling. Callers hold e.mu.
@@ -58,10 +58,11 @@ func (e *Engine) reload(ctx context.Context) Edit {
 		return refused(problems, nil)
 	}
 	e.watch = p.config.Watch
-	if e.config.Fingerprint == p.config.Fingerprint {
+	running := e.config.Load()
+	if running.Fingerprint == p.config.Fingerprint {
 		return Edit{Result: Unchanged}
 	}
-	if err := needsRestart(e.config, p.config); err != nil {
+	if err := needsRestart(running, p.config); err != nil {
 		return refused(problems, err)
 	}
 	if err := e.apply(ctx, p, 0); err != nil {
@@ -87,8 +88,4 @@ func texts(problems config.Problems) []string {
 }
 
 // Last is what became of the last edit, or of the start.
-func (e *Engine) Last() Edit {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.last
-}
+func (e *Engine) Last() Edit { return *e.last.Load() }

@@ -11,8 +11,6 @@ type Expr interface {
 	Eval(e *Event, results Results) (any, error)
 	// Text is the expression as it was written.
 	Text() string
-	// Uses tells whether the expression mentions a variable, such as "body".
-	Uses(variable string) bool
 }
 
 // Template is a text that may hold {{ expression }}. It is safe for concurrent use.

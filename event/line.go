@@ -33,6 +33,15 @@ func (b *Body) asJSON() ([]byte, error) {
 	return EncodeJSON(v)
 }
 
+// LineWriter is what writes a delivery as a line: [Delivery.WriteJSON] for the
+// format "event", the body alone for any other.
+func LineWriter(format string) func(d *Delivery, w *bytes.Buffer) error {
+	if format == "event" {
+		return (*Delivery).WriteJSON
+	}
+	return func(d *Delivery, w *bytes.Buffer) error { return d.Event.Body.WriteJSON(w) }
+}
+
 // WriteJSON appends the delivery to w as one line of JSON without its end:
 // {"id", "source", "type", "time", "delivery_id", "body"}, where body is what
 // [Body.WriteJSON] writes. After an error w is as it was.

@@ -122,11 +122,10 @@ func (f *folder) used() int64 {
 	var total int64
 	// Files come and go while the server runs; what cannot be looked at is not counted.
 	_ = filepath.WalkDir(f.dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil
-		}
-		if info, err := d.Info(); err == nil {
-			total += info.Size()
+		if err == nil && !d.IsDir() {
+			if info, err := d.Info(); err == nil {
+				total += info.Size()
+			}
 		}
 		return nil
 	})

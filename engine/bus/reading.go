@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNotFound: there is no such event, or dead letter, any more.
+// ErrNotFound says that there is no such event, or dead letter, any more.
 var ErrNotFound = errors.New("not found")
 
 // EventFilter says which events are wanted. The zero value wants all.

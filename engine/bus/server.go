@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -117,7 +118,7 @@ func (e *embedded) stop() {
 // stream until the server is started again.
 func (e *embedded) health() error {
 	h := e.server().Healthz(&server.HealthzOptions{})
-	if h.StatusCode != 200 {
+	if h.StatusCode != http.StatusOK {
 		return fmt.Errorf("the streams do not work: %s", h.Error)
 	}
 	return nil

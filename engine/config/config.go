@@ -2,10 +2,10 @@
 // place of every word, and with every problem at once. It compiles expressions
 // through the language it is given, and opens, binds and starts nothing.
 //
-// What a word may hold is said by the tags of a struct's fields, as package event
+// What a word may hold is said by the tags of a struct's fields, as [event.Kinds]
 // describes them; the same decoder reads the configuration's own words and the
-// settings of the kinds. Beside those tags there are min and max for numbers,
-// durations and sizes, and watch for a path whose file belongs to the configuration.
+// settings of the kinds. Beside those tags there is sees:"event", for an
+// expression of a source that is evaluated once the event is made.
 package config
 
 import (
@@ -98,7 +98,7 @@ type Source struct {
 
 	Path      string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
 	Methods   []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE" doc:"the HTTP methods it takes (POST)"`
-	MaxBody   event.Size     `yaml:"max_body" min:"1B" max:"64MiB" doc:"the largest body it takes (5MiB); at most what a message of the NATS server can hold, 64MiB"`
+	MaxBody   event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (5MiB); a message of the store holds 31MiB and a little more"`
 	AllowIPs  []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
 	PublicURL string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
 	Split     event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`

@@ -19,7 +19,7 @@ type Options struct {
 	Table        *Table        // the first one; nil answers 503 until [Door.Swap]
 	Certificates *Certificates // nil serves without TLS
 	Observer     Observer      // nil observes nothing
-	Log          *slog.Logger  // nil is slog.Default
+	Log          *slog.Logger  // nil: nothing is logged
 	Limits       Limits
 }
 
@@ -87,7 +87,7 @@ func New(o Options) *Door {
 		d.observer = unobserved{}
 	}
 	if d.log == nil {
-		d.log = slog.Default()
+		d.log = slog.New(slog.DiscardHandler)
 	}
 	d.working, d.abandon = context.WithCancel(context.Background())
 	if o.Table != nil {

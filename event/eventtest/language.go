@@ -42,7 +42,6 @@ type expr struct {
 
 func (x expr) Eval(e *event.Event, r event.Results) (any, error) { return x.eval(e, r) }
 func (x expr) Text() string                                      { return x.text }
-func (x expr) Uses(string) bool                                  { return false }
 
 // Template is a text without expressions.
 func Template(text string) event.Template {

@@ -66,14 +66,8 @@ func open(_ context.Context, settings any, o event.SinkOptions) (event.Sink, err
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	line := body
-	if s.Format == "event" {
-		line = (*event.Delivery).WriteJSON
-	}
-	return &sink{line: line, writer: startWriter(path, o.Name, s.Rotate, log)}, nil
+	return &sink{line: event.LineWriter(s.Format), writer: startWriter(path, o.Name, s.Rotate, log)}, nil
 }
-
-func body(d *event.Delivery, w *bytes.Buffer) error { return d.Event.Body.WriteJSON(w) }
 
 type sink struct {
 	line   func(d *event.Delivery, w *bytes.Buffer) error

@@ -34,14 +34,8 @@ type Settings struct {
 var standard = newPrinter(os.Stdout)
 
 func open(settings any, to *printer) *sink {
-	s := &sink{line: body, to: to}
-	if event.SettingsOf[Settings](settings).Format == "event" {
-		s.line = (*event.Delivery).WriteJSON
-	}
-	return s
+	return &sink{line: event.LineWriter(event.SettingsOf[Settings](settings).Format), to: to}
 }
-
-func body(d *event.Delivery, w *bytes.Buffer) error { return d.Event.Body.WriteJSON(w) }
 
 type sink struct {
 	line func(d *event.Delivery, w *bytes.Buffer) error

@@ -20,7 +20,6 @@ type expr func(e *event.Event) (any, error)
 
 func (f expr) Eval(e *event.Event, _ event.Results) (any, error) { return f(e) }
 func (f expr) Text() string                                      { return "" }
-func (f expr) Uses(string) bool                                  { return false }
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 

@@ -25,7 +25,6 @@ type compilation struct {
 	text  string
 	scope event.Scope
 	env   func(string) (string, bool)
-	uses  map[string]bool
 	// private and convert are those of the program.
 	private, convert bool
 	// fault is the first thing that is wrong.
@@ -34,7 +33,7 @@ type compilation struct {
 
 // compile makes a program of a text. The error is a *[event.TextError].
 func (l language) compile(text string, scope event.Scope) (*program, error) {
-	c := &compilation{text: text, scope: scope, env: l.env, uses: map[string]bool{}}
+	c := &compilation{text: text, scope: scope, env: l.env}
 	tree, err := c.parse()
 	if err != nil {
 		return nil, err
@@ -53,7 +52,7 @@ func (l language) compile(text string, scope event.Scope) (*program, error) {
 		return nil, c.fault
 	}
 	p := &program{
-		text: text, want: scope.Want, uses: c.uses,
+		text: text, want: scope.Want,
 		private: c.private, convert: c.convert, request: scope.Request,
 	}
 	config := conf.New(nil)

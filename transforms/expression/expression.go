@@ -45,7 +45,6 @@ type program struct {
 	text    string
 	want    event.Want
 	code    *vm.Program
-	uses    map[string]bool
 	private bool // it mentions env, whose values must not show in errors
 	convert bool // its result may hold values that only expressions know
 	request bool // its events have no id yet
@@ -53,9 +52,6 @@ type program struct {
 
 // Text implements [event.Expr].
 func (p *program) Text() string { return p.text }
-
-// Uses implements [event.Expr].
-func (p *program) Uses(variable string) bool { return p.uses[variable] }
 
 // machine is what one evaluation needs; it is used again by the next one.
 type machine struct {

@@ -77,7 +77,6 @@ func (n *names) checkVariable(node *ast.IdentifierNode) {
 		n.fail(node.Location(), "results is there only inside a chain", "")
 		return
 	}
-	n.uses[name] = true
 	switch name {
 	case "env":
 		n.checkEnv(node)
@@ -163,10 +162,6 @@ func (n *names) checkFunction(node *ast.IdentifierNode) {
 	name := node.Value
 	switch {
 	case functionByName[name] != nil:
-		switch name {
-		case "now", "ulid":
-			n.uses["received_at"] = true
-		}
 		return
 	case n.declared[name] || variableByName[name] != nil:
 		n.fail(node.Location(), name+" is no function", "")
