@@ -84,6 +84,8 @@ func (e *Engine) drain(ctx context.Context, name string) error {
 const (
 	observePeriod = time.Second
 	prunePeriod   = 30 * time.Second
+	// askTime is how long it asks a store that does not answer: edits and the status wait meanwhile.
+	askTime = 2 * time.Second
 )
 
 // keepHouse shows what waits, ends what has retired and forgets the generations
@@ -99,19 +101,21 @@ func (e *Engine) keepHouse(ctx context.Context) {
 		case <-tick.C:
 		}
 		e.mu.Lock()
-		e.observe(ctx)
-		if time.Since(pruned) > prunePeriod {
+		asking, cancel := context.WithTimeout(ctx, askTime)
+		e.observe(ctx, asking)
+		if time.Since(pruned) > prunePeriod && asking.Err() == nil {
 			e.prune(ctx)
 			pruned = time.Now()
 		}
+		cancel()
 		e.mu.Unlock()
 	}
 }
 
-// observe looks at every consumer once. Callers hold e.mu.
-func (e *Engine) observe(ctx context.Context) {
+// observe looks at every consumer once, until asking ends. Callers hold e.mu.
+func (e *Engine) observe(ctx, asking context.Context) {
 	for name, r := range e.pipelines {
-		info, err := r.stage.Consumer.Info(ctx)
+		info, err := r.stage.Consumer.Info(asking)
 		if err != nil {
 			continue // the store is away; the stage itself says so
 		}
@@ -121,7 +125,7 @@ func (e *Engine) observe(ctx context.Context) {
 		}
 	}
 	for name, r := range e.sinks {
-		info, err := r.stage.Consumer.Info(ctx)
+		info, err := r.stage.Consumer.Info(asking)
 		if err != nil {
 			continue
 		}
@@ -132,13 +136,13 @@ func (e *Engine) observe(ctx context.Context) {
 			e.endSink(ctx, name, r)
 		}
 	}
-	e.observeStreams(ctx)
+	e.observeStreams(ctx, asking)
 }
 
 // observeStreams shows how full the streams are, and finds deliveries for a
 // sink that an edit removed while they were being handed over.
-func (e *Engine) observeStreams(ctx context.Context) {
-	stats, err := e.bus.Stats(ctx)
+func (e *Engine) observeStreams(ctx, asking context.Context) {
+	stats, err := e.bus.Stats(asking)
 	if err != nil {
 		return
 	}

@@ -32,6 +32,10 @@ func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the data folder: %w", err)
 	}
+	// A symbolic link on the way may be aimed elsewhere while the store is open.
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
 	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the data folder: %w", err)
