@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/trotline/trotline/engine/bus"
@@ -56,6 +57,10 @@ func (e *Engine) cut(ctx context.Context, s *staged) error {
 	g := bus.Generation{Number: s.number, Time: time.Now().UTC(), Paths: e.options.Paths}
 	for _, f := range s.plan.config.Files {
 		g.Files = append(g.Files, bus.StoredFile{Path: f.Path, Data: f.Data, Config: f.Config})
+	}
+	g.Reads = make(map[string][]string, len(s.plan.rules))
+	for pipeline, rules := range s.plan.rules {
+		g.Reads[pipeline] = slices.Sorted(maps.Keys(rules.From))
 	}
 	if err := e.bus.PutGeneration(ctx, g); err != nil {
 		return fmt.Errorf("cannot keep the configuration: %w", err)
@@ -244,7 +249,7 @@ func needsRestart(was, now *config.Config) error {
 	var errs []error
 	differ := func(word string, same bool) {
 		if !same {
-			errs = append(errs, fmt.Errorf("%s: %s cannot change while Trotline runs; restart it to apply the edit", now.Files[0].Path, word))
+			errs = append(errs, fmt.Errorf("%s: %s cannot change while Trotline runs; restart it to apply the edit", placeOf(now, word), word))
 		}
 	}
 	differ("server.listen", was.Server.Listen == now.Server.Listen)
@@ -256,6 +261,17 @@ func needsRestart(was, now *config.Config) error {
 	differ("retention", was.Retention == now.Retention)
 	differ("max_body (more than the store was opened for)", largestBody(now) <= largestBody(was))
 	return errors.Join(errs...)
+}
+
+// placeOf is where a setting stands; where its section does, or the file, when the edit has removed it.
+func placeOf(c *config.Config, word string) string {
+	section, _, _ := strings.Cut(word, ".")
+	for _, w := range []string{word, section} {
+		if at, ok := c.Places[w]; ok {
+			return at.String()
+		}
+	}
+	return c.Files[0].Path
 }
 
 func sameTLS(a, b *config.TLS) bool {

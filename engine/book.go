@@ -12,14 +12,23 @@ type generation struct {
 	number uint64
 	cut    uint64
 	rules  map[string]*stage.Rules // by pipeline
-	err    error                   // it cannot be compiled any more
+	err    error                   // it cannot be compiled any more; rules hold no more than what each pipeline read
 }
 
-func (g *generation) of(pipeline string) *stage.Rules {
-	if g.err != nil {
-		return &stage.Rules{Pipeline: pipeline, Generation: g.number, Err: g.err}
+func (g *generation) of(pipeline string) *stage.Rules { return g.rules[pipeline] }
+
+// broken is a generation that cannot be compiled any more. What its pipelines
+// read is still known, so that their events, and no others, become dead letters.
+func broken(number, cut uint64, reads map[string][]string, err error) *generation {
+	g := &generation{number: number, cut: cut, rules: make(map[string]*stage.Rules, len(reads)), err: err}
+	for pipeline, sources := range reads {
+		rules := &stage.Rules{Pipeline: pipeline, Generation: number, Err: err, From: make(map[string]*stage.Step, len(sources))}
+		for _, source := range sources {
+			rules.From[source] = nil
+		}
+		g.rules[pipeline] = rules
 	}
-	return g.rules[pipeline]
+	return g
 }
 
 // book is the one answer to the question which rules hold. It is read by every
@@ -59,7 +68,7 @@ func (b *book) At(pipeline string, sequence uint64) *stage.Rules {
 func firstLater(later []*generation, pipeline string) *stage.Rules {
 	for _, g := range later {
 		if rules := g.rules[pipeline]; rules != nil {
-			if rules.Backfill {
+			if rules.Backfill || rules.Err != nil { // broken rules do not say how they began: a dead letter is no loss
 				return rules
 			}
 			return nil

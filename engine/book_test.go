@@ -19,7 +19,7 @@ func TestBookFollowsTheCuts(t *testing.T) {
 	b := newBook()
 	b.add(&generation{number: 1, cut: 10, rules: rulesOf("a")})
 	b.add(&generation{number: 4, cut: 20, rules: rulesOf("a", "b")})
-	b.add(&generation{number: 5, cut: 30, err: errors.New("gone")})
+	b.add(broken(5, 30, map[string][]string{"a": {"a_source", "other"}}, errors.New("gone")))
 	all := *b.generations.Load()
 	cases := []struct {
 		pipeline string
@@ -40,6 +40,12 @@ func TestBookFollowsTheCuts(t *testing.T) {
 	}
 	if r := b.At("a", 31); r == nil || r.Err == nil || r.Generation != 5 {
 		t.Errorf("a generation that cannot be compiled gives %+v", r)
+	}
+	if r := b.At("b", 31); r != nil {
+		t.Errorf("a pipeline that was not in it has %+v", r)
+	}
+	if sources := b.sources("a"); !sources["a_source"] || !sources["other"] {
+		t.Errorf("a reads %v; what was accepted for it under rules that are broken would never be seen", sources)
 	}
 	if r := b.Of("a", 1); r != all[0].rules["a"] {
 		t.Errorf("Of(a, 1) = %v", r)

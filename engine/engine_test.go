@@ -225,6 +225,10 @@ func TestARefusedEditTouchesNothing(t *testing.T) {
 			t.Errorf("%s: something that runs was touched", name)
 		}
 	}
+	r.write(rulesBy("two") + "\ndurability: os\n")
+	if edit := r.reload(Refused); !strings.Contains(edit.Errors[0], "pipelines.yaml:12:1: durability") {
+		t.Errorf("the place of what needs a restart: %v", edit.Errors)
+	}
 	r.accept(2)
 	if got := r.deliveries(2)["2"]; got != `{"by":"one","n":2}` {
 		t.Errorf("after the refused edits: %s", got)

@@ -85,7 +85,7 @@ func (e *Engine) again(ctx context.Context, rules *stage.Rules, d *bus.Dead, ev 
 	outcome := rules.Evaluate(ctx, whole, 0)
 	for _, dead := range outcome.Dead {
 		if died(dead.Event, dead.Route) {
-			return nil, fmt.Errorf("it fails again, at %s: %s", where(dead), dead.Error)
+			return nil, fmt.Errorf("it fails again%s: %s", where(dead), dead.Error)
 		}
 	}
 	var work []*bus.Work
@@ -97,9 +97,13 @@ func (e *Engine) again(ctx context.Context, rules *stage.Rules, d *bus.Dead, ev 
 	return work, nil
 }
 
+// where a dead letter died, in words; nothing where no route took the event.
 func where(d *bus.Dead) string {
-	if d.Step != "" {
-		return "the step " + d.Step
+	switch {
+	case d.Step != "":
+		return ", at the step " + d.Step
+	case d.Route != "":
+		return ", at the route " + d.Route
 	}
-	return "the route " + d.Route
+	return ""
 }

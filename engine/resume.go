@@ -74,8 +74,9 @@ func (e *Engine) restore(g bus.Generation) *generation {
 		problems = append(problems, more...)
 	}
 	if problems.HasErrors() {
-		r.err = fmt.Errorf("the rules this event was accepted under (generation %d) cannot be compiled any more: %w", g.Number, problems.Err())
+		err := fmt.Errorf("the rules this event was accepted under (generation %d) cannot be compiled any more: %w", g.Number, problems.Err())
 		e.log.Error("an old generation cannot be compiled; what is left of it becomes dead letters", "generation", g.Number, "error", problems.Err())
+		return broken(g.Number, g.Cut, g.Reads, err)
 	}
 	for _, rules := range r.rules {
 		rules.Generation = g.Number

@@ -98,7 +98,7 @@ func TestGenerationsAreKept(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)
 	want := Generation{
-		Number: 12, Time: time.Now().UTC(), Paths: []string{"a.yaml", "conf.d"},
+		Number: 12, Time: time.Now().UTC(), Paths: []string{"a.yaml", "conf.d"}, Reads: map[string][]string{"orders": {"shop"}},
 		Files: []StoredFile{
 			{Path: "/etc/a.yaml", Data: bytes.Repeat([]byte("x"), chunkSize+1), Config: true},
 			{Path: "/etc/schema.json", Data: []byte("{}")},

@@ -21,6 +21,7 @@ type Generation struct {
 	Time   time.Time
 	Paths  []string // what the engine was started with
 	Files  []StoredFile
+	Reads  map[string][]string // the sources of each pipeline, for when the files cannot be compiled any more
 }
 
 // StoredFile is a file as it was when the generation was made.
@@ -39,6 +40,8 @@ type record struct {
 	Paths  []string     `json:"paths"`
 	Files  []recordFile `json:"files"`
 	Chunks int          `json:"chunks"`
+
+	Reads map[string][]string `json:"reads,omitempty"`
 
 	last uint64 // where in the control stream it was read
 }
@@ -68,7 +71,7 @@ func (r *record) message(n names) (*nats.Msg, error) {
 // PutGeneration stores a generation that is to be put in force by [Bus.Cut]. It
 // returns when it is durable. A number is used once.
 func (b *Bus) PutGeneration(ctx context.Context, g Generation) error {
-	r := &record{Number: g.Number, Time: g.Time, Paths: g.Paths}
+	r := &record{Number: g.Number, Time: g.Time, Paths: g.Paths, Reads: g.Reads}
 	var text []byte
 	for _, f := range g.Files {
 		r.Files = append(r.Files, recordFile{f.Path, len(f.Data), f.Config})
@@ -189,7 +192,7 @@ func (b *Bus) loadGeneration(ctx context.Context, number uint64) (*Generation, e
 		}
 		text = append(text, m.Data...)
 	}
-	g := &Generation{Number: r.Number, Cut: r.Cut, Time: r.Time, Paths: r.Paths}
+	g := &Generation{Number: r.Number, Cut: r.Cut, Time: r.Time, Paths: r.Paths, Reads: r.Reads}
 	for _, f := range r.Files {
 		if f.Size < 0 || f.Size > len(text) {
 			return nil, fmt.Errorf("the text of generation %d ends too early", number)

@@ -32,6 +32,9 @@ type Config struct {
 	Dedupe     event.Duration // how long an event's id is remembered
 	Retention  Retention
 
+	// Places are where the settings above stand, by their words: server, server.listen, …
+	Places map[string]Position
+
 	// In the order of the files, without what is disabled.
 	Sources   []*Source
 	Sinks     []*Sink

@@ -156,8 +156,24 @@ func (l *loader) topSettings(documents []document) {
 	}
 	l.checkServer(&settings.Server, seen["server"])
 	l.checkNATS(&settings.NATS, seen["nats"])
+	l.config.Places = places(seen)
 	c := l.config
 	c.Server, c.NATS, c.Durability, c.Dedupe, c.Retention = settings.Server, settings.NATS, settings.Durability, settings.Dedupe, settings.Retention
+}
+
+// places are where settings, and those directly below them, stand.
+func places(settings map[string]entry) map[string]Position {
+	all := make(map[string]Position)
+	for word, e := range settings {
+		all[word] = e.pos()
+		if e.value.Kind != yaml.MappingNode {
+			continue
+		}
+		for key := range pairs(e.value) {
+			all[word+"."+key.Value] = entry{file: e.file, key: key}.pos()
+		}
+	}
+	return all
 }
 
 // at adds a problem at a word within an entry, or at the entry's own.

@@ -75,7 +75,7 @@ func (p *Pipeline) handle(ctx context.Context, m *bus.Message, o *outbox) {
 	if rules == nil {
 		return
 	}
-	if _, ours := rules.From[e.Source]; !ours && rules.Err == nil {
+	if _, ours := rules.From[e.Source]; !ours {
 		return
 	}
 	out := rules.Evaluate(ctx, e, m.Sequence())
