@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"sync/atomic"
 
 	"github.com/trotline/trotline/engine/bus"
 	"github.com/trotline/trotline/engine/config"
@@ -12,7 +14,7 @@ import (
 )
 
 func (e *Engine) newDoor(t *config.TLS) (*door.Door, error) {
-	o := door.Options{Store: store{e.bus}, Observer: e.metrics, Log: e.log}
+	o := door.Options{Store: &e.store, Observer: e.metrics, Log: e.log}
 	if t != nil {
 		var err error
 		if o.Certificates, err = door.LoadCertificates(string(t.CertFile), string(t.KeyFile), string(t.ClientCAFile), e.log); err != nil {
@@ -23,12 +25,26 @@ func (e *Engine) newDoor(t *config.TLS) (*door.Door, error) {
 }
 
 // store is the bus as the door sees it.
-type store struct{ bus *bus.Bus }
+type store struct {
+	bus *bus.Bus
+	// full is whether the last event found no room. Every event still tries: that is how it shows when there is room again.
+	full atomic.Bool
+}
 
-func (s store) Append(ctx context.Context, ev *event.Event, generation uint64) (door.Stored, error) {
+func (s *store) Append(ctx context.Context, ev *event.Event, generation uint64) (door.Stored, error) {
 	ack, err := s.bus.Append(ev, generation).Wait(ctx)
-	if errors.Is(err, bus.ErrStale) {
-		return door.Stored{}, door.ErrStale
+	switch {
+	case err == nil:
+		if s.full.Load() {
+			s.full.Store(false)
+		}
+	case errors.Is(err, bus.ErrFull):
+		s.full.Store(true)
+	case errors.Is(err, bus.ErrStale):
+		err = door.ErrStale
+	case errors.Is(err, bus.ErrUnstorable):
+		// Sending it again would change nothing, so it is no 503.
+		err = event.Refuse(http.StatusRequestEntityTooLarge, "unstorable", "The request is too large to be stored: its headers, or its event's id and type.")
 	}
 	return door.Stored{Duplicate: ack.Duplicate}, err
 }

@@ -33,6 +33,7 @@ type Engine struct {
 	kinds    kinds
 	log      *slog.Logger
 	bus      *bus.Bus
+	store    store // the bus as the door sees it
 	door     *door.Door
 	listener net.Listener
 	book     *book
@@ -115,6 +116,7 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 	if e.bus, err = bus.Open(ctx, e.busOptions(p.config)); err != nil {
 		return nil, err
 	}
+	e.store.bus = e.bus
 	if e.door, err = e.newDoor(p.config.Server.TLS); err != nil {
 		return nil, err
 	}
@@ -231,6 +233,9 @@ func (e *Engine) Config() *config.Config { return e.config.Load() }
 func (e *Engine) Ready() error {
 	if err := e.bus.Healthy(); err != nil {
 		return fmt.Errorf("the store: %w", err)
+	}
+	if e.store.full.Load() {
+		return fmt.Errorf("the store: %w; it has room again as events are handled", bus.ErrFull)
 	}
 	if e.work.Err() != nil {
 		return errors.New("stopping")

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -376,6 +377,26 @@ func TestANewPipelineStartsWhereItSays(t *testing.T) {
 	}
 	if count["one"] != 2 || count["late"] != 1 || count["early"] != 2 {
 		t.Errorf("got %v", count)
+	}
+}
+
+func TestWhatCanNeverBeStoredIsRefused(t *testing.T) {
+	r := newRig(t, rulesBy("one"))
+	s := &r.engine.store
+	e := eventtest.Event(nil)
+	e.ID, e.Type = strings.Repeat("i", 8<<10), strings.Repeat("t", 8<<10)
+	_, err := s.Append(t.Context(), e, r.engine.book.current().number)
+	var refusal *event.Refusal
+	if !errors.As(err, &refusal) || refusal.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("an event with an endless name: %v", err)
+	}
+	s.full.Store(true)
+	if err := r.engine.Ready(); !errors.Is(err, bus.ErrFull) {
+		t.Errorf("ready while the store is full: %v", err)
+	}
+	r.accept(1)
+	if err := r.engine.Ready(); err != nil {
+		t.Errorf("not ready although an event was stored: %v", err)
 	}
 }
 

@@ -24,11 +24,16 @@ const (
 	Unchanged = "unchanged"
 )
 
+// reloadTime is how long an edit may wait for a store that does not answer.
+const reloadTime = 30 * time.Second
+
 // Reload reads the configuration again and applies it whole, or keeps the rules
 // in force and says why. The same texts change nothing.
 func (e *Engine) Reload(ctx context.Context) Edit {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, reloadTime)
+	defer cancel()
 	edit := e.reload(ctx)
 	edit.Time = time.Now().UTC()
 	edit.Generation = e.book.current().number

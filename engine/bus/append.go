@@ -33,6 +33,7 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 	if err := b.health.err(); err != nil {
 		return failed(err) // a cut that failed meanwhile
 	}
+	b.sent(len(m.Data))
 	return b.publisher.send(m)
 }
 
@@ -86,6 +87,7 @@ func (b *Bus) hand(m *nats.Msg) *Pending {
 	case b.suspected.Load():
 		return failed(errSuspected)
 	}
+	b.sent(len(m.Data))
 	return b.publisher.sendWhenRoom(m)
 }
 

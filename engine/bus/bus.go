@@ -106,9 +106,11 @@ type Bus struct {
 	barrier   *barrier // nil when a confirmation is durable enough
 	publisher *publisher
 
-	health            health
-	diskLow, diskGone atomic.Bool
-	suspected         atomic.Bool // messages were not answered in time
+	health                       health
+	diskTight, diskLow, diskGone atomic.Bool
+	unlooked                     atomic.Int64 // what may still be sent before the disk is looked at again, in bytes
+	lookNow                      chan struct{}
+	suspected                    atomic.Bool // messages were not answered in time
 
 	cut        sync.RWMutex // held for reading by each Append, for writing by a cut
 	generation uint64       // in force; guarded by cut

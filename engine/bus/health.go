@@ -86,6 +86,12 @@ func (b *Bus) checkDisk() {
 	if b.diskLow.Load() {
 		keep += keep / 4 // so that it does not go back and forth
 	}
+	b.diskTight.Store(free < 2*reserve(total))
+	if b.diskTight.Load() {
+		b.makeRoom()
+	}
+	// Refusing must begin with most of the reserve left: it takes the confirmations under way, and the hand-overs.
+	b.unlooked.Store(int64(max(reserve(total), free-min(free, keep)) / 4))
 	b.diskLow.Store(free < keep)
 	b.diskGone.Store(free < reserve(total)/4)
 	if free >= keep {
@@ -94,6 +100,17 @@ func (b *Bus) checkDisk() {
 	}
 	b.report(causeDisk, fmt.Errorf("the disk of %s has only %d MiB free (%d MiB are kept free); make room, and events are taken again",
 		b.folder.dir, free>>20, keep>>20))
+}
+
+// sent counts what is on its way to the disk, and has the disk looked at before that can fill it.
+func (b *Bus) sent(bytes int) {
+	if b.server == nil || b.unlooked.Add(-int64(bytes)) > 0 {
+		return
+	}
+	select {
+	case b.lookNow <- struct{}{}:
+	default:
+	}
 }
 
 // report notes and logs what is wrong, or that it is over.

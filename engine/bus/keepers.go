@@ -19,7 +19,7 @@ const (
 
 // startKeepers starts what goes on in the background until the bus is closed.
 func (b *Bus) startKeepers() {
-	b.every(watchPeriod, nil, b.watch)
+	b.every(watchPeriod, b.lookNow, b.watch)
 	b.every(trimPeriod, b.wake, b.trim)
 	b.every(savePeriod, nil, b.save)
 }
@@ -128,7 +128,8 @@ func (b *Bus) trimEvents(ctx context.Context) error {
 	state := &before.State
 	old := time.Now().Add(-b.options.EventsAge)
 	aged := time.Since(b.agedAt) >= agePeriod && state.FirstTime.Before(old)
-	if state.Msgs == 0 || !aged && !full(before) {
+	tight := b.diskTight.Load()
+	if state.Msgs == 0 || !aged && !tight && !full(before) {
 		return nil
 	}
 	// The state was taken first: what a consumer has not waiting now, of what
@@ -147,11 +148,17 @@ func (b *Bus) trimEvents(ctx context.Context) error {
 	if full(before) {
 		below = max(below, crowded(before))
 	}
+	if tight { // whatever takes the room, what is handled goes before an event is refused
+		below = max(below, state.FirstSeq+state.Msgs/tightShare+1)
+	}
 	if below = min(below, handled+1); below <= state.FirstSeq {
 		return nil
 	}
 	return b.purge(ctx, b.names.events(), jetstream.WithPurgeSequence(below))
 }
+
+// tightShare is the part of the events that goes in each round while the disk is tight.
+const tightShare = 4
 
 // agePeriod is how often the age of events is looked at.
 const agePeriod = 10 * time.Second

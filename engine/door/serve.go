@@ -134,9 +134,12 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return own(receipt), nil
 		}
 		stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+		var refusal *event.Refusal
 		switch {
 		case err == nil:
 			return v.accepted(receipt, stored), nil
+		case errors.As(err, &refusal):
+			return answer{}, refusal
 		case !errors.Is(err, ErrStale):
 			return answer{}, v.failed(err)
 		}

@@ -16,8 +16,9 @@ type Store interface {
 	// Append returns once the event is durable, and ends by itself when that
 	// cannot be. generation is the table's that made the event: when it is not
 	// the one in force the error is [ErrStale], and the request is received
-	// again by the next table. After any other error the sender is asked to come
-	// again, as late as [event.RetryDelay] says.
+	// again by the next table. A *[event.Refusal] is for the sender: the event can
+	// never be stored. After any other error the sender is asked to come again, as
+	// late as [event.RetryDelay] says.
 	Append(ctx context.Context, e *event.Event, generation uint64) (Stored, error)
 }
 
