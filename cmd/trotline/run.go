@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/trotline/trotline/engine"
@@ -28,7 +27,6 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	log, flush := newLog(t)
 	defer flush()
-	collectLess()
 	options := engineOptions(c.Files, log)
 	conf, problems := engine.Check(options)
 	if conf == nil {
@@ -52,15 +50,6 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 	defer context.AfterFunc(ctx, func() { stopping(log, e, beside) })()
 	err = e.Run(ctx)
 	return errors.Join(err, beside.close())
-}
-
-// collectLess lets the heap grow to three times what is in use before it is
-// collected, unless GOGC says otherwise: what is in use is small, and under load
-// the collector would take a tenth of the processor.
-func collectLess() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
 }
 
 // opening says why an engine could not be opened.
