@@ -332,11 +332,14 @@ func TestTailsAreFew(t *testing.T) {
 		t.Fatalf("one tail too many is answered %d", status)
 	}
 	tails[0].Body.Close()
-	for until := time.Now().Add(10 * time.Second); open().StatusCode != http.StatusOK; {
-		if time.Now().After(until) {
+	late, again := time.After(10*time.Second), time.NewTicker(10*time.Millisecond)
+	defer again.Stop()
+	for open().StatusCode != http.StatusOK {
+		select {
+		case <-late:
 			t.Fatal("a tail that ended leaves no room for another")
+		case <-again.C:
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -47,7 +47,14 @@ func TestAServerThatIsAwayHoldsUpNobody(t *testing.T) {
 	if err := host.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * observePeriod) // the janitor asks by now
+	// The janitor holds the edits up while it asks: wait until it does.
+	r.eventually(func() bool {
+		if r.engine.mu.TryLock() {
+			r.engine.mu.Unlock()
+			return false
+		}
+		return true
+	})
 	began := time.Now()
 	if edit := r.engine.Reload(context.Background()); edit.Result != Unchanged {
 		t.Errorf("the same text is %+v", edit)
