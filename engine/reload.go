@@ -37,10 +37,15 @@ func (e *Engine) Reload(ctx context.Context) Edit {
 	edit := e.reload(ctx)
 	edit.Time = time.Now().UTC()
 	edit.Generation = e.book.current().number
-	if edit.Result != Unchanged || e.Last().Result == Refused { // taking a refused edit back mends it
+	takenBack := edit.Result == Unchanged && e.Last().Result == Refused
+	if edit.Result != Unchanged || takenBack {
 		e.note(edit)
 	}
 	switch edit.Result {
+	case Unchanged:
+		if takenBack {
+			e.log.Info("the refused edit was taken back; the rules in force stay", "generation", edit.Generation)
+		}
 	case Applied:
 		e.log.Info("the edit is in force", "generation", edit.Generation)
 	case Refused:

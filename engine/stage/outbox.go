@@ -86,8 +86,16 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
 		m.Ack()
 	}
 	for _, d := range o.dead {
-		s.Metrics.Dead(d.Pipeline, diedAt(d), d.Reason)
+		s.mourn(d)
 	}
+}
+
+// mourn counts a dead letter and tells of it. What broke it may hold what the
+// sender wrote, so the log says only where to look.
+func (s *Shared) mourn(d *bus.Dead) {
+	s.Metrics.Dead(d.Pipeline, diedAt(d), d.Reason)
+	s.Log.Warn("an event became a dead letter; see `trotline dead list`",
+		"pipeline", d.Pipeline, "at", diedAt(d), "reason", d.Reason, "event", d.Event.ID)
 }
 
 // await returns what is not durable, and the error of one of them. What can
@@ -100,7 +108,7 @@ func (s *Shared) await(ctx context.Context, sent []handOver) (failed []handOver,
 		}
 		if errors.Is(e, bus.ErrUnstorable) && h.work != nil {
 			h = handOver{dead: buryWork(h.work, ReasonUnstorable, e.Error())}
-			s.Metrics.Dead(h.dead.Pipeline, diedAt(h.dead), h.dead.Reason)
+			s.mourn(h.dead)
 		}
 		failed, err = append(failed, h), e
 	}

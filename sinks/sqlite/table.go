@@ -42,7 +42,8 @@ func (s *sink) table(ctx context.Context, tx *sql.Tx, rows []pending) (table, er
 	if _, err := tx.ExecContext(ctx, statement); err != nil {
 		return nil, fmt.Errorf("%w; the statement was: %s", err, statement)
 	}
-	s.log.Info("makes the table", "path", s.file.path, "table", s.name.String(), "statement", statement)
+	s.log.Info("makes the table", "table", s.name.String())
+	s.log.Debug("makes the table", "path", s.file.path, "statement", statement)
 	return s.lookUp(ctx, tx)
 }
 
