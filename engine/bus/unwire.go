@@ -85,7 +85,7 @@ func (r *reading) event() (*event.Event, error) {
 	if r.header.Get(ceSpecVersion) == "" || r.header.Get(hdrFormat) == "" {
 		return nil, errNotOurs
 	}
-	body := event.NewBody(event.Format(r.text(hdrFormat)), r.body)
+	body := event.NewCheckedBody(event.Format(r.text(hdrFormat)), r.body)
 	e := &event.Event{
 		ID: r.text(ceID), Source: r.text(ceSource), Time: r.time(ceTime),
 		Stamp: r.text(hdrStamp), Element: r.text(hdrElement),
@@ -96,7 +96,7 @@ func (r *reading) event() (*event.Event, error) {
 	}
 	for name, data := range r.parts {
 		if format, ok := strings.CutPrefix(name, partOriginal+":"); ok {
-			e.Original = event.NewBody(event.Format(format), data)
+			e.Original = event.NewCheckedBody(event.Format(format), data)
 		}
 	}
 	return e, r.err
