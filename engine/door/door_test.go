@@ -36,7 +36,7 @@ func named(source string) event.Source {
 		}
 		b := event.NewBody(event.Binary, r.Body)
 		return &event.Receipt{Event: &event.Event{ID: id, Source: source, Time: r.Time, Stamp: r.Stamp, Body: b, Original: b,
-			Request: event.RequestInfo{Params: r.Params, Path: r.Path, RemoteIP: r.RemoteIP.String()}}}, nil
+			Request: event.Keep(event.RequestInfo{Params: r.Params, Path: r.Path, RemoteIP: r.RemoteIP.String()})}}, nil
 	})
 }
 
@@ -287,7 +287,7 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
-	if got := fmt.Sprint(store.get("params").Request.Params); got != "map[customer:x/y order:7]" {
+	if got := fmt.Sprint(store.get("params").Request.Info().Params); got != "map[customer:x/y order:7]" {
 		t.Errorf("params are %s", got)
 	}
 }

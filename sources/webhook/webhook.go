@@ -60,7 +60,7 @@ func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, e
 		Source:  s.name,
 		Time:    r.Time,
 		Stamp:   r.Stamp,
-		Request: s.proof.kept(r),
+		Request: event.Keep(s.proof.kept(r)),
 		Body:    body, Original: body,
 	}
 	if err := s.nameEvent(e); err != nil {

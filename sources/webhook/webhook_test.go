@@ -229,8 +229,8 @@ func TestWhatProvedTheSenderIsNotKept(t *testing.T) {
 	if refused != "" {
 		t.Fatal(refused)
 	}
-	if want := (http.Header{"X-Event": {"order"}, "X-Signature": {"abc"}}); !reflect.DeepEqual(e.Request.Header, want) {
-		t.Errorf("kept %v, want %v", e.Request.Header, want)
+	if want := (http.Header{"X-Event": {"order"}, "X-Signature": {"abc"}}); !reflect.DeepEqual(e.Request.Info().Header, want) {
+		t.Errorf("kept %v, want %v", e.Request.Info().Header, want)
 	}
 	if !reflect.DeepEqual(r.Header, before) {
 		t.Error("the request itself was changed: it cannot be received again")
@@ -244,8 +244,8 @@ func TestWhatProvedTheSenderIsNotKept(t *testing.T) {
 		if refused != "" {
 			t.Fatal(refused)
 		}
-		if want := (url.Values{"shop": {"1"}}); !reflect.DeepEqual(e.Request.Query, want) {
-			t.Errorf("kept %v, want %v", e.Request.Query, want)
+		if want := (url.Values{"shop": {"1"}}); !reflect.DeepEqual(e.Request.Info().Query, want) {
+			t.Errorf("kept %v, want %v", e.Request.Info().Query, want)
 		}
 	}
 }
@@ -255,7 +255,7 @@ func TestEventOfARequest(t *testing.T) {
 	r.Params, r.Query = map[string]string{"customer": "acme"}, url.Values{"a": {"1", "2"}}
 	e, _ := receive(t, opened(t, &Settings{}), r)
 	want := event.RequestInfo{Method: "POST", Path: "/hooks/shop", RemoteIP: "203.0.113.7", Header: http.Header{}, Query: r.Query, Params: r.Params}
-	if e.Source != "shop" || e.ID != "stamp-1" || e.Stamp != "stamp-1" || !e.Time.Equal(now) || e.Element != "" || !reflect.DeepEqual(e.Request, want) {
+	if e.Source != "shop" || e.ID != "stamp-1" || e.Stamp != "stamp-1" || !e.Time.Equal(now) || e.Element != "" || !reflect.DeepEqual(*e.Request.Info(), want) {
 		t.Errorf("the event is %+v", e)
 	}
 	if e.Body != e.Original {

@@ -47,7 +47,7 @@ func (r Ref) String() string {
 // Find is the text there, "" where there is none. A number is the text it was written as.
 func (r Ref) Find(e *event.Event) string {
 	if r.path == nil {
-		return e.Request.Header.Get(r.header)
+		return e.Request.Info().Header.Get(r.header)
 	}
 	v, err := e.Body.Lookup(r.path...)
 	if err != nil {

@@ -110,7 +110,7 @@ func TestVectors(t *testing.T) {
 			if err := check.Verify(r); err != nil {
 				t.Fatalf("made by %s, refused: %v", v.from, err)
 			}
-			e := &event.Event{Request: event.RequestInfo{Header: r.Header}, Body: event.NewBody(event.JSON, r.Body)}
+			e := &event.Event{Request: event.Keep(event.RequestInfo{Header: r.Header}), Body: event.NewBody(event.JSON, r.Body)}
 			if id := s.ID().Find(e); id != v.id {
 				t.Errorf("the id is %q, want %q", id, v.id)
 			}
