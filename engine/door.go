@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/trotline/trotline/engine/bus"
 	"github.com/trotline/trotline/engine/config"
@@ -29,12 +30,36 @@ type store struct {
 	bus *bus.Bus
 	// full is whether the last event found no room. Every event still tries: that is how it shows when there is room again.
 	full atomic.Bool
+	open atomic.Int64 // the events whose senders wait
+	many atomic.Int64 // when many did last, Unix nanoseconds
+	done atomic.Uint64
 }
 
-func (s *store) Append(ctx context.Context, ev *event.Event, generation uint64) (door.Stored, error) {
-	ack, err := s.bus.Append(ev, generation).Wait(ctx)
+const (
+	// busyFrom is how many senders that wait are many.
+	busyFrom = 16
+	// busyTime is how long the door is busy after many were waiting: they are
+	// answered together, and come again together.
+	busyTime = 50 * time.Millisecond
+)
+
+// Busy is part of [stage.Door].
+func (s *store) Busy() bool {
+	return time.Since(time.Unix(0, s.many.Load())) < busyTime
+}
+
+// Stored is part of [stage.Door].
+func (s *store) Stored() uint64 { return s.done.Load() }
+
+func (s *store) Append(_ context.Context, ev *event.Event, generation uint64) (door.Stored, error) {
+	if s.open.Add(1) >= busyFrom {
+		s.many.Store(time.Now().UnixNano())
+	}
+	defer s.open.Add(-1)
+	ack, err := s.bus.Append(ev, generation).Wait(context.Background()) // it ends by itself
 	switch {
 	case err == nil:
+		s.done.Add(1)
 		if s.full.Load() {
 			s.full.Store(false)
 		}

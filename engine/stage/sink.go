@@ -50,10 +50,9 @@ func (s *Sink) Run(take, work context.Context) {
 			s.Log.Warn("cannot read the sink's queue; trying again", "sink", s.Name, "error", err)
 			sleep(take, time.Second)
 		}
+		round := s.round(messages, s.target.Load().BatchSize)
 		s.dispatch(work, messages, &attempts)
-		if size := s.target.Load().BatchSize; size > 1 {
-			gather(take, len(messages), size)
-		}
+		s.pause(take, round)
 	}
 }
 
