@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/trotline/trotline/event"
@@ -13,7 +14,7 @@ import (
 func Compile(d Definition) (*Scheme, error) {
 	c := compiler{scheme: &Scheme{formField: d.FormField, inputs: d.Inputs, kept: d.Key.Kept}, def: &d}
 	for _, step := range []func() error{
-		c.algorithm, c.signature, c.key, c.each, c.timestamp, c.content, c.require, c.spots, c.handshakes, c.accepted,
+		c.algorithm, c.signature, c.key, c.otherKeys, c.each, c.timestamp, c.require, c.content, c.spots, c.handshakes, c.accepted,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -85,12 +86,6 @@ func (c *compiler) signature() error {
 
 func (c *compiler) key() error {
 	d, s := c.def.Key, c.scheme
-	if d.Certificate.At != "" {
-		return wrong("key.certificate", "", "is not in this version")
-	}
-	if d.Kept {
-		return wrong("key.kept", "", "is not in this version")
-	}
 	s.key = keyRule{strip: d.Strip}
 	name := d.Encoding
 	if name == "" && s.algorithm.family == publicKeys {
@@ -120,6 +115,30 @@ func (c *compiler) key() error {
 		}
 		s.published = append(s.published, key)
 	}
+	return nil
+}
+
+// otherKeys are those that do not come from the user.
+func (c *compiler) otherKeys() error {
+	d, s := c.def.Key, c.scheme
+	if d.Kept && s.algorithm.family != macs {
+		return wrong("key.kept", "", "belongs to an algorithm of HMAC")
+	}
+	if d.Certificate.At == "" {
+		return nil
+	}
+	if s.algorithm.family != publicKeys {
+		return wrong("key.certificate", "", "belongs to an algorithm with public keys")
+	}
+	p, err := c.place("key.certificate.at", d.Certificate.At, inHeader, inBody)
+	if err != nil {
+		return err
+	}
+	allowed, err := parseHosts(d.Certificate.Hosts)
+	if err != nil {
+		return wrong("key.certificate.hosts", "", "%s", err)
+	}
+	s.certificate = &certificateRule{p, allowed}
 	return nil
 }
 
@@ -196,6 +215,8 @@ func (c *compiler) covered() error {
 		}
 		return false
 	}
+	whole := func(k kind) bool { return signs(func(p place) bool { return p.kind == k && p.wholeBody() }) }
+	s.formAlone = whole(inForm) && !whole(inBody)
 	if !c.def.UnsignedBody && !signs(place.wholeBody) && !c.digested() {
 		return wrong("content", "put {body} in it, or write unsigned_body: true where the sender signs none of it", "the body is not signed")
 	}
@@ -211,12 +232,7 @@ func (c *compiler) covered() error {
 
 // digested tells whether a digest of the body is required of something.
 func (c *compiler) digested() bool {
-	for _, r := range c.def.Require {
-		if t, err := parseTemplate(r.Is); err == nil && t.uses(inBody) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.scheme.required, func(e equality) bool { return e.digestsBody() })
 }
 
 func (c *compiler) require() error {

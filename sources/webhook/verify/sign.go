@@ -1,9 +1,9 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,10 +20,13 @@ func (s *Scheme) Sign(r *event.Request, secret event.Secret, inputs map[string]e
 		plain[name] = value.Reveal()
 	}
 	w := &signing{scheme: s, request: r, secret: secret.Reveal(), inputs: plain, id: id}
-	if s.each != nil {
-		return errors.New("cannot sign the elements of a list")
+	if s.formAlone && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", event.Form.ContentType())
 	}
-	return w.sign()
+	if s.each == nil {
+		return w.sign()
+	}
+	return w.signEach()
 }
 
 // signing is a request on its way to be signed.
@@ -35,6 +38,24 @@ type signing struct {
 	id      string
 	items   []string // of the list, before the signature
 	stamp   string
+	element []string // the path of the element that is being signed
+}
+
+// signEach signs every element of the body's list.
+func (w *signing) signEach() error {
+	q := w.read()
+	list, _ := q.lookup(w.scheme.each).([]any)
+	q.done()
+	if len(list) == 0 {
+		return fmt.Errorf("cannot sign: the body has no elements at %s", strings.Join(w.scheme.each, "."))
+	}
+	for i := range list {
+		w.element, w.items = append(slices.Clone(w.scheme.each), strconv.Itoa(i)), nil
+		if err := w.sign(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *signing) sign() error {
@@ -52,19 +73,27 @@ func (w *signing) sign() error {
 	if err != nil {
 		return err
 	}
+	return w.putSignature(signature)
+}
+
+func (w *signing) putSignature(signature string) error {
+	s, at := w.scheme, w.scheme.at[0]
 	tag := s.tag.text
 	if s.tag.any {
 		tag = "trotline" + tag
 	}
-	separator := s.list
-	if separator != "" {
-		separator = separator[:1]
-	}
-	at := s.at[0]
 	if prefix, numbered := strings.CutSuffix(at.name, "*"); numbered {
 		at.name = prefix + "1"
 	}
-	return w.put(at, strings.Join(append(w.items, tag+signature), separator))
+	return w.put(at, strings.Join(append(w.items, tag+signature), s.separator()))
+}
+
+// separator is the one of the list's characters that we write.
+func (s *Scheme) separator() string {
+	if s.list == "" {
+		return ""
+	}
+	return s.list[:1]
 }
 
 // fillAll gives the places that are signed, and those that name the event, what the sender would.
@@ -97,7 +126,7 @@ func (w *signing) fillAll() error {
 func (w *signing) fill(p place) error {
 	switch p.kind {
 	case inHeader, inQuery, inItem:
-	case inBody, inForm:
+	case inBody, inForm, inElement:
 		if w.scheme.at[0].kind != p.kind {
 			return nil
 		}
@@ -118,7 +147,10 @@ func (w *signing) fill(p place) error {
 
 func (w *signing) read() *reading {
 	q := w.scheme.read(w.request, w.inputs)
-	q.stamp, q.items = w.stamp, strings.Join(w.items, w.scheme.list)
+	q.stamp, q.items = w.stamp, strings.Join(w.items, w.scheme.separator())
+	if w.element != nil {
+		q.element = q.lookup(w.element)
+	}
 	return q
 }
 
@@ -180,7 +212,9 @@ func (w *signing) put(p place, text string) error {
 		r.Body = []byte(values.Encode())
 		r.Header.Set("Content-Type", event.Form.ContentType())
 	case inBody:
-		return w.putBody(p, text)
+		return w.putBody(p.path, text)
+	case inElement:
+		return w.putBody(append(slices.Clone(w.element), p.path...), text)
 	default:
 		return fmt.Errorf("cannot sign: %s cannot be written", p)
 	}
@@ -211,12 +245,12 @@ func (w *signing) putItem(p place, text string) {
 	w.items[p.item] = text
 }
 
-func (w *signing) putBody(p place, text string) error {
+func (w *signing) putBody(path []string, text string) error {
 	body, err := event.Decode(event.JSON, w.request.Body)
 	if err != nil {
 		return fmt.Errorf("cannot sign: the body is not JSON: %w", err)
 	}
-	if body, err = set(body, p.path, text); err != nil {
+	if body, err = set(body, path, text); err != nil {
 		return fmt.Errorf("cannot sign: %w", err)
 	}
 	w.request.Body, err = event.EncodeJSON(body)
