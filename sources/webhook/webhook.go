@@ -75,6 +75,7 @@ func (s *source) Receive(ctx context.Context, r *event.Request) (*event.Receipt,
 	if receipt, err := s.signedHandshake(ctx, r); receipt != nil || err != nil {
 		return receipt, err
 	}
+	r = s.proof.said(r)
 	body, err := s.body(r)
 	if err != nil {
 		return nil, err
@@ -91,6 +92,21 @@ func (s *source) Receive(ctx context.Context, r *event.Request) (*event.Receipt,
 		return nil, err
 	}
 	return s.proof.accepted(r, e)
+}
+
+// said is the request with what its sender says: where the body is a token, what that claims.
+func (p *proof) said(r *event.Request) *event.Request {
+	if p.signed == nil {
+		return r
+	}
+	payload, ok := p.signed.Payload(r)
+	if !ok {
+		return r
+	}
+	said := *r
+	said.Body, said.Header = payload, r.Header.Clone()
+	said.Header.Set("Content-Type", event.JSON.ContentType())
+	return &said
 }
 
 // accepted is the receipt of an event, with the answer its sender wants.

@@ -64,6 +64,10 @@ func (c *compiler) signature() error {
 		if err != nil {
 			return err
 		}
+		if p.kind == inBody && s.algorithm.family == jwts {
+			s.at = append(s.at, p)
+			continue
+		}
 		if p.wholeBody() || p.kind == inQuery && p.name == "" {
 			return wrong("signature.at", "name the field that holds it", "%s is not a place for a signature", p)
 		}
@@ -73,7 +77,10 @@ func (c *compiler) signature() error {
 	if s.tag.any && s.tag.text == "" {
 		return wrong("signature.tag", `"*|" is up to the first |`, "a * needs what follows it")
 	}
-	if d.Encoding == "" && s.algorithm.family == tokens {
+	switch {
+	case s.algorithm.family == jwts && d.Encoding != "":
+		return wrong("signature.encoding", "leave it out", "a JWT has its own")
+	case d.Encoding == "" && (s.algorithm.family == tokens || s.algorithm.family == jwts):
 		return nil
 	}
 	e, ok := encodings[d.Encoding]
@@ -88,7 +95,7 @@ func (c *compiler) key() error {
 	d, s := c.def.Key, c.scheme
 	s.key = keyRule{strip: d.Strip}
 	name := d.Encoding
-	if name == "" && s.algorithm.family == publicKeys {
+	if name == "" && s.algorithm.pairs() {
 		name = "base64"
 	}
 	if name != "" && name != "utf8" {
@@ -105,7 +112,7 @@ func (c *compiler) key() error {
 		}
 		s.key.digest = h
 	}
-	if len(d.Published) > 0 && s.algorithm.family != publicKeys {
+	if len(d.Published) > 0 && !s.algorithm.pairs() {
 		return wrong("key.published", "", "belongs to an algorithm with public keys")
 	}
 	for i, text := range d.Published {
@@ -124,6 +131,11 @@ func (c *compiler) otherKeys() error {
 	if d.Kept && s.algorithm.family != macs {
 		return wrong("key.kept", "", "belongs to an algorithm of HMAC")
 	}
+	if d.JWKS != "" {
+		if err := c.jwks(d.JWKS); err != nil {
+			return err
+		}
+	}
 	if d.Certificate.At == "" {
 		return nil
 	}
@@ -140,6 +152,19 @@ func (c *compiler) otherKeys() error {
 	}
 	s.certificate = &certificateRule{p, allowed}
 	return nil
+}
+
+// jwks is an address that the request has no part in.
+func (c *compiler) jwks(text string) (err error) {
+	s := c.scheme
+	if s.algorithm.family != jwts || !s.algorithm.pairs() {
+		return wrong("key.jwks", "", "belongs to a JWT with public keys")
+	}
+	if !strings.HasPrefix(text, "https://") {
+		return wrong("key.jwks", "", "%q is not an address of HTTPS", text)
+	}
+	s.jwks, err = c.template("key.jwks", text, func(p place) bool { return p.kind == inInput })
+	return err
 }
 
 func (c *compiler) each() error {
@@ -165,7 +190,7 @@ func (c *compiler) timestamp() error {
 	if d.At == "" {
 		return wrong("timestamp.at", "such as header:X-Timestamp", "is missing: say where the time stands")
 	}
-	p, err := c.place("timestamp.at", d.At, inHeader, inQuery, inForm, inBody, inElement, inItem)
+	p, err := c.place("timestamp.at", d.At, inHeader, inQuery, inForm, inBody, inElement, inItem, inClaim)
 	if err != nil {
 		return err
 	}
@@ -187,9 +212,13 @@ func (c *compiler) timestamp() error {
 
 func (c *compiler) content() error {
 	s := c.scheme
-	if s.algorithm.family == tokens {
+	switch s.algorithm.family {
+	case tokens, jwts:
 		if c.def.Content != "" {
-			return wrong("content", "leave it out", "a token signs nothing")
+			return wrong("content", "leave it out", "a token signs nothing else")
+		}
+		if s.algorithm.family == jwts && !c.def.UnsignedBody && !c.digested() && !s.tokenIsBody() {
+			return wrong("require", "require a claim that is a hash of it, or write unsigned_body: true where the sender binds none", "the body is not signed")
 		}
 		return nil
 	}
@@ -224,7 +253,8 @@ func (c *compiler) covered() error {
 		return nil
 	}
 	at := s.time.place
-	if !signs(func(p place) bool { return p.kind == atTimestamp || p.String() == at.String() || at.inside(p) }) {
+	s.timeListed = at.kind == inHeader && s.content.uses(inHeaders)
+	if !s.timeListed && !signs(func(p place) bool { return p.kind == atTimestamp || p.String() == at.String() || at.inside(p) }) {
 		return wrong("content", "put {timestamp} in it", "the timestamp is not signed: whoever repeats a request could change it")
 	}
 	return nil
@@ -265,7 +295,7 @@ func (c *compiler) equality(path string, d RequireDefinition) (e equality, err e
 }
 
 // anywhere is where something of a request can stand.
-var anywhere = []kind{inHeader, inQuery, inForm, inBody, inElement, inItem, inHeaders, atMethod, atHost, atPath, atURI, atURL}
+var anywhere = []kind{inHeader, inQuery, inForm, inBody, inElement, inItem, inHeaders, inClaim, atMethod, atHost, atPath, atURI, atURL}
 
 func notSecret(p place) bool { return p.kind != atSecret && p.kind != atTimestamp }
 
@@ -385,7 +415,9 @@ func (c *compiler) known(path string, p place) error {
 			return wrong(path, "describe it under inputs", "%s is not one of the inputs", p)
 		}
 	case inClaim:
-		return wrong(path, "", "%s needs an algorithm of JWT", p)
+		if c.scheme.algorithm.family != jwts {
+			return wrong(path, "", "%s needs an algorithm of JWT", p)
+		}
 	}
 	return nil
 }

@@ -22,11 +22,18 @@ func (e *equality) digestsBody() bool {
 	return false
 }
 
-// equals takes the same time however much is right: what is compared may be a secret.
+// equals takes the same time however much is right: what is compared may be a
+// secret. Of a claim that is a list, such as an audience, one must be equal.
 func equals(q *reading, p place, t template) bool {
-	got, was := q.find(p)
 	want, err := t.text(q)
-	return was == once && err == nil && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
+	if err != nil {
+		return false
+	}
+	if list, ok := follow(q.claims, p.path).([]any); ok && p.kind == inClaim {
+		return slices.Contains(list, any(want))
+	}
+	got, was := q.find(p)
+	return was == once && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
 }
 
 // conditions are places with what must stand there.

@@ -30,8 +30,8 @@ type reading struct {
 	stamp   string                      // the sender's time, as it was written
 	secret  string                      // that is being tried
 	sign    func(content []byte) []byte // of the filter hmac
-	claims  any
-	element any // of each
+	claims  map[string]any              // of the token, once it is verified
+	element any                         // of each
 
 	json     *event.Body
 	form     url.Values
@@ -338,16 +338,18 @@ func (q *reading) sortedForm() (string, state) {
 	return there(b.String())
 }
 
-// listedHeaders are the headers that another one lists.
+// listedHeaders are the headers that another one lists. Where the time is signed
+// so, it must be one of them.
 func (q *reading) listedHeaders(list string) (string, state) {
 	names, was := only(q.Header[list])
 	if was != once {
 		return "", was
 	}
 	var b strings.Builder
+	timed := !q.scheme.timeListed
 	for i, name := range strings.Split(names, ",") {
-		name = strings.TrimSpace(name)
-		value, was := only(q.Header[http.CanonicalHeaderKey(name)])
+		name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+		value, was := only(q.Header[name])
 		if was != once {
 			return "", was
 		}
@@ -355,6 +357,10 @@ func (q *reading) listedHeaders(list string) (string, state) {
 			b.WriteByte(';')
 		}
 		b.WriteString(strings.ToLower(name) + ":" + strings.TrimSpace(value))
+		timed = timed || name == q.scheme.time.place.name
+	}
+	if !timed {
+		return "", absent
 	}
 	return there(b.String())
 }

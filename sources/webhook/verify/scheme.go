@@ -20,12 +20,14 @@ type Scheme struct {
 	published   []any
 	kept        bool
 	certificate *certificateRule
+	jwks        template   // the address of a set of keys; nil where there is none
 	time        *timestamp // nil where no time is signed
 	each        []string
 	required    []equality
 	inputs      map[string]string
 	id, typ     Spot
 	formField   string
+	timeListed  bool // the time is signed as one of the headers that another lists
 	formAlone   bool // of the body its form alone is signed
 	shakes      []handshake
 	accepted    *answer

@@ -60,7 +60,7 @@ func (w *signing) signEach() error {
 
 func (w *signing) sign() error {
 	s := w.scheme
-	if t := s.time; t != nil {
+	if t := s.time; t != nil && t.place.kind != inClaim {
 		w.stamp = t.unit.write(w.request.Time)
 		if err := w.put(t.place, w.stamp); err != nil {
 			return err
@@ -108,24 +108,40 @@ func (w *signing) fillAll() error {
 	}
 	for i := range s.required {
 		e := &s.required[i]
-		q := w.read()
-		text, err := e.want.text(q)
-		counts := e.when.hold(q)
-		q.done()
+		if e.place.kind == inClaim {
+			continue
+		}
+		text, counts, err := w.wanted(e)
 		if err == nil && counts {
 			err = w.put(e.place, text)
 		}
 		if err != nil {
-			return fmt.Errorf("cannot sign: %w", err)
+			return err
 		}
 	}
 	return nil
+}
+
+// wanted is what must stand at an equality's place, and whether it counts.
+func (w *signing) wanted(e *equality) (text string, counts bool, err error) {
+	q := w.read()
+	defer q.done()
+	if !e.when.hold(q) {
+		return "", false, nil
+	}
+	if text, err = e.want.text(q); err != nil {
+		return "", false, fmt.Errorf("cannot sign: %w", err)
+	}
+	return text, true, nil
 }
 
 // fill makes up what is missing at a place: an id, or a nonce. A body is the user's own.
 func (w *signing) fill(p place) error {
 	switch p.kind {
 	case inHeader, inQuery, inItem:
+	case inHeaders:
+		w.listHeaders(p.name)
+		return nil
 	case inBody, inForm, inElement:
 		if w.scheme.at[0].kind != p.kind {
 			return nil
@@ -145,6 +161,16 @@ func (w *signing) fill(p place) error {
 	return w.put(p, w.id)
 }
 
+// listHeaders lists the least that is signed: the list itself, and the time.
+func (w *signing) listHeaders(list string) {
+	names := []string{strings.ToLower(list)}
+	if t := w.scheme.time; t != nil && t.place.kind == inHeader {
+		names = append(names, strings.ToLower(t.place.name))
+	}
+	slices.Sort(names)
+	w.request.Header.Set(list, strings.Join(names, ","))
+}
+
 func (w *signing) read() *reading {
 	q := w.scheme.read(w.request, w.inputs)
 	q.stamp, q.items = w.stamp, strings.Join(w.items, w.scheme.separator())
@@ -156,7 +182,10 @@ func (w *signing) read() *reading {
 
 func (w *signing) signature() (string, error) {
 	s := w.scheme
-	if s.algorithm.family == tokens {
+	switch s.algorithm.family {
+	case jwts:
+		return w.signJWT()
+	case tokens:
 		if s.encoding == nil {
 			return w.secret, nil
 		}
@@ -212,6 +241,10 @@ func (w *signing) put(p place, text string) error {
 		r.Body = []byte(values.Encode())
 		r.Header.Set("Content-Type", event.Form.ContentType())
 	case inBody:
+		if p.path == nil {
+			r.Body = []byte(text)
+			return nil
+		}
 		return w.putBody(p.path, text)
 	case inElement:
 		return w.putBody(append(slices.Clone(w.element), p.path...), text)

@@ -63,10 +63,19 @@ func (v *Signed) takeInputs(given map[string]event.Secret) error {
 func (v *Signed) takeKeys(g Given) error {
 	s := v.scheme
 	for _, key := range s.published {
-		v.keys = append(v.keys, pinned{key})
+		v.keys = append(v.keys, s.pin(key))
 	}
 	if s.certificate != nil {
 		v.keys = append(v.keys, s.certificate.open(s, g.Outside))
+	}
+	if s.jwks != nil {
+		q := s.read(&event.Request{}, v.inputs)
+		address, err := s.jwks.text(q)
+		q.done()
+		if err != nil {
+			return err
+		}
+		v.keys = append(v.keys, &keySource{address: address, outside: g.Outside})
 	}
 	if s.kept {
 		v.keys = append(v.keys, newRing(g.keptNow, v.prover))
@@ -101,21 +110,32 @@ func (g Given) keptNow() []event.Secret {
 
 // secretWord is what the secrets of the scheme are called.
 func (s *Scheme) secretWord() string {
-	if s.algorithm.family == publicKeys {
+	if s.algorithm.pairs() {
 		return "public key"
 	}
 	return "secret"
 }
 
+// pin is the prover of a public key.
+func (s *Scheme) pin(key any) prover {
+	if s.algorithm.family == jwts {
+		return jwtKey{key}
+	}
+	return pinned{key}
+}
+
 func (v *Signed) prover(secret event.Secret) (prover, error) {
 	s := v.scheme
-	if s.algorithm.family == publicKeys {
+	if s.algorithm.pairs() {
 		key, err := s.algorithm.public.parse(secret.Reveal(), *s.key.encoding)
-		return pinned{key}, err
+		return s.pin(key), err
 	}
 	key, err := s.key.derive(secret)
 	if err != nil {
 		return nil, err
+	}
+	if s.algorithm.family == jwts {
+		return jwtKey{jwtSecret(key)}, nil
 	}
 	pool := newMACPool(s, string(key), key)
 	if v.sign == nil && s.algorithm.family == macs {
@@ -155,25 +175,44 @@ func (v *Signed) verify(q *reading) error {
 	if err := s.gather(q); err != nil {
 		return s.refusal(err)
 	}
-	if s.time != nil {
+	if s.time != nil && s.time.place.kind != inClaim {
 		if err := s.time.read(q); err != nil {
 			return err
 		}
 	}
-	proven := false
-	for _, key := range v.keys {
-		ok, err := key.proves(q)
-		if err != nil {
-			return s.refusal(err)
-		}
-		if proven = ok; proven {
-			break
-		}
+	if err := v.proven(q); err != nil {
+		return err
 	}
-	if !proven {
-		return s.wrong()
+	if s.algorithm.family == jwts {
+		if err := s.alive(q); err != nil {
+			return err
+		}
 	}
 	return s.bound(q)
+}
+
+// proven asks one key after the other.
+func (v *Signed) proven(q *reading) error {
+	for _, key := range v.keys {
+		ok, err := key.proves(q)
+		switch {
+		case err != nil:
+			return v.scheme.refusal(err)
+		case ok:
+			return nil
+		}
+	}
+	return v.scheme.wrong()
+}
+
+// alive wants a token of this time.
+func (s *Scheme) alive(q *reading) error {
+	if s.time != nil && s.time.place.kind == inClaim {
+		if err := s.time.read(q); err != nil {
+			return err
+		}
+	}
+	return q.checkLife()
 }
 
 // bound wants what belongs to the signature: the equalities, and a body that is signed.
