@@ -6,33 +6,31 @@
 package verify
 
 import (
-	"net/http"
+	"context"
 
 	"github.com/trotline/trotline/event"
+)
+
+// The words of a refusal.
+const (
+	reasonMissing     = "missing_header"
+	reasonSignature   = "signature"
+	reasonTimestamp   = "timestamp"
+	reasonCredentials = "credentials"
+	reasonHandshake   = "handshake"
+	reasonOutside     = "outside" // with 503
 )
 
 // Verifier checks requests. It is safe for concurrent use.
 type Verifier interface {
 	// Verify returns nil, or a *[event.Refusal] with status 401 and one of the
-	// reasons missing_header, signature, timestamp and credentials.
-	Verify(r *event.Request) error
+	// reasons missing_header, signature, timestamp and credentials; or with 503
+	// where what is needed to tell cannot be had now.
+	Verify(ctx context.Context, r *event.Request) error
 }
 
 // Unverified takes every request.
 type Unverified struct{}
 
 // Verify returns nil.
-func (Unverified) Verify(*event.Request) error { return nil }
-
-// single is a header that must be there exactly once: of two values, a proxy
-// and we could each believe another one. twice is the refusal's reason then.
-func single(h http.Header, canonical, twice string) (string, error) {
-	values := h[canonical]
-	switch {
-	case len(values) == 0 || len(values) == 1 && values[0] == "":
-		return "", event.Refuse(http.StatusUnauthorized, "missing_header", "The header %s is missing.", canonical)
-	case len(values) > 1:
-		return "", event.Refuse(http.StatusUnauthorized, twice, "The header %s is given more than once.", canonical)
-	}
-	return values[0], nil
-}
+func (Unverified) Verify(context.Context, *event.Request) error { return nil }
