@@ -255,6 +255,7 @@ func needsRestart(was, now *config.Config) error {
 	differ("server.listen", was.Server.Listen == now.Server.Listen)
 	differ("server.admin", was.Server.Admin == now.Server.Admin)
 	differ("server.tls", sameTLS(was.Server.TLS, now.Server.TLS))
+	differ("server.limits", sameLimits(was.Server.Limits, now.Server.Limits))
 	differ("nats", sameNATS(was.NATS, now.NATS))
 	differ("durability", was.Durability == now.Durability)
 	differ("dedupe", was.Dedupe == now.Dedupe)
@@ -276,6 +277,12 @@ func placeOf(c *config.Config, word string) string {
 
 func sameTLS(a, b *config.TLS) bool {
 	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}
+
+// sameLimits compares what the listener is made with; max_body is the sources'.
+func sameLimits(a, b config.Limits) bool {
+	a.MaxBody, b.MaxBody = 0, 0
+	return a == b
 }
 
 func sameNATS(a, b config.NATS) bool {

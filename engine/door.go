@@ -13,15 +13,24 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-func (e *Engine) newDoor(t *config.TLS) (*door.Door, error) {
-	o := door.Options{Store: &e.store, Observer: e.metrics, Log: e.log}
-	if t != nil {
+func (e *Engine) newDoor(s config.Server) (*door.Door, error) {
+	o := door.Options{Store: &e.store, Observer: e.metrics, Log: e.log, Limits: limits(s.Limits)}
+	if t := s.TLS; t != nil {
 		var err error
 		if o.Certificates, err = door.LoadCertificates(string(t.CertFile), string(t.KeyFile), string(t.ClientCAFile), e.log); err != nil {
 			return nil, fmt.Errorf("server.tls: %w", err)
 		}
 	}
 	return door.New(o), nil
+}
+
+func limits(l config.Limits) door.Limits {
+	return door.Limits{
+		Header: int(l.Header), HeaderLines: l.HeaderLines, Bodies: int64(l.Bodies),
+		Requests: int64(l.Requests), Connections: int64(l.Connections), Streams: l.Streams,
+		HeaderTimeout: l.HeaderTimeout.Std(), ReadTimeout: l.ReadTimeout.Std(),
+		WriteTimeout: l.WriteTimeout.Std(), IdleTimeout: l.IdleTimeout.Std(),
+	}
 }
 
 // store is the bus as the door sees it.

@@ -55,6 +55,22 @@ type Server struct {
 	PublicURL      string         `yaml:"public_url" doc:"what senders call; schemes that sign the URL need it"`
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" doc:"whose X-Forwarded-For is believed; nobody's by default"`
 	TLS            *TLS           `yaml:"tls" doc:"serve HTTPS"`
+	Limits         Limits         `yaml:"limits" doc:"what senders can take up"`
+}
+
+// Limits bound what senders can take up. A zero, but for MaxBody, is the door's default.
+type Limits struct {
+	MaxBody       event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body a source takes that has no max_body itself (5MiB)"`
+	Bodies        event.Size     `yaml:"bodies" min:"32MiB" doc:"the memory for all bodies that are being received (256MiB)"`
+	Header        event.Size     `yaml:"header" min:"4KiB" max:"1MiB" doc:"the largest header of a request, all of its lines (64KiB)"`
+	HeaderLines   int            `yaml:"header_lines" min:"16" max:"10000" doc:"how many lines a request's header may have (128)"`
+	Requests      int            `yaml:"requests" min:"1" doc:"how many requests are handled at once (4096)"`
+	Connections   int            `yaml:"connections" min:"1" doc:"how many connections are open at once (8192)"`
+	Streams       int            `yaml:"streams" min:"1" max:"1000" doc:"how many requests an HTTP/2 connection carries at once (100)"`
+	HeaderTimeout event.Duration `yaml:"header_timeout" min:"100ms" doc:"how long a request's header may take to come (10s)"`
+	ReadTimeout   event.Duration `yaml:"read_timeout" min:"100ms" doc:"how long a request may take to come whole (30s)"`
+	WriteTimeout  event.Duration `yaml:"write_timeout" min:"100ms" doc:"how long it may take from a request's header to the end of its answer (60s)"`
+	IdleTimeout   event.Duration `yaml:"idle_timeout" min:"100ms" doc:"how long a connection may wait for its next request (2m)"`
 }
 
 // Admin is the listener for those who look after the engine.
@@ -101,7 +117,7 @@ type Source struct {
 
 	Path      string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
 	Methods   []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE" doc:"the HTTP methods it takes (POST)"`
-	MaxBody   event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (5MiB); a message of the store holds 31MiB and a little more"`
+	MaxBody   event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (server.limits.max_body, 5MiB); a message of the store holds 31MiB and a little more"`
 	AllowIPs  []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
 	PublicURL string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
 	Split     event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`

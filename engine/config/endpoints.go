@@ -44,7 +44,7 @@ func (l *loader) disabled(e entry) bool {
 const defaultSource = "webhook"
 
 func sourceDefaults() *Source {
-	return &Source{Methods: []string{"POST"}, MaxBody: 5 << 20}
+	return &Source{Methods: []string{"POST"}}
 }
 
 func sinkDefaults() *Sink {
@@ -106,6 +106,7 @@ func (l *loader) sources(entries []entry) {
 		k := l.options.Kinds.Sources[i]
 		s, h := sourceDefaults(), &header{}
 		s.Name, s.Kind, s.Pos, s.Settings = e.name(), k.Name, e.pos(), k.Settings()
+		s.MaxBody = l.config.Server.Limits.MaxBody
 		d := &decoder{loader: l, file: e.file, scope: event.Scope{Request: true}}
 		ok = d.object(e.value, e.key, laterSource, h, s, s.Settings)
 		if ok {

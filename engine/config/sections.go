@@ -33,7 +33,7 @@ const languageVersion = 1
 func topDefaults() *top {
 	return &top{
 		Version:    languageVersion,
-		Server:     Server{Listen: ":8080", Admin: Admin{Listen: "127.0.0.1:8081"}},
+		Server:     Server{Listen: ":8080", Admin: Admin{Listen: "127.0.0.1:8081"}, Limits: Limits{MaxBody: 5 << 20}},
 		NATS:       NATS{Replicas: 1, Prefix: "trotline"},
 		Durability: "disk",
 		Dedupe:     event.Duration(72 * time.Hour),

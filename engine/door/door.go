@@ -26,23 +26,29 @@ type Options struct {
 // Limits bound what senders can take up. A zero is the default.
 type Limits struct {
 	Header        int           // bytes of a request's header; 64 KiB
+	HeaderLines   int           // of a request's header; 128
 	HeaderTimeout time.Duration // for a request's header to come; 10s
 	ReadTimeout   time.Duration // for a request to come whole; 30s
 	WriteTimeout  time.Duration // from the end of the header to the end of the answer; 60s
 	IdleTimeout   time.Duration // of a connection between two requests; 120s
 	Requests      int64         // at once; 4096. One more is answered 503
 	Bodies        int64         // bytes of all bodies held at once; 256 MiB. More is answered 503
+	Connections   int64         // at once; 8192. One more is closed
+	Streams       int           // requests at once on an HTTP/2 connection; 100
 }
 
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		Header:        orDefault(l.Header, 64<<10),
+		HeaderLines:   orDefault(l.HeaderLines, 128),
 		HeaderTimeout: orDefault(l.HeaderTimeout, 10*time.Second),
 		ReadTimeout:   orDefault(l.ReadTimeout, 30*time.Second),
 		WriteTimeout:  orDefault(l.WriteTimeout, 60*time.Second),
 		IdleTimeout:   orDefault(l.IdleTimeout, 120*time.Second),
 		Requests:      orDefault(l.Requests, 4096),
 		Bodies:        orDefault(l.Bodies, 256<<20),
+		Connections:   orDefault(l.Connections, 8192),
+		Streams:       orDefault(l.Streams, 100),
 	}
 }
 
@@ -55,16 +61,18 @@ func orDefault[T int | int64 | time.Duration](value, fallback T) T {
 
 // Door takes requests. All its methods are safe for concurrent use.
 type Door struct {
-	store    Store
-	observer Observer
-	log      *slog.Logger
-	table    atomic.Pointer[inForce]
-	requests semaphore
-	bodies   semaphore
-	draining atomic.Bool
-	failing  atomic.Bool // the last attempt to store an event failed
-	tls      bool
-	server   *http.Server
+	store       Store
+	observer    Observer
+	log         *slog.Logger
+	table       atomic.Pointer[inForce]
+	limits      Limits
+	requests    semaphore
+	bodies      semaphore
+	connections atomic.Int64 // open now
+	draining    atomic.Bool
+	failing     atomic.Bool // the last attempt to store an event failed
+	tls         bool
+	server      *http.Server
 
 	// working ends when requests are abandoned. Requests do not end with their
 	// senders' connections: what came whole is stored, and a sender that has
@@ -80,6 +88,7 @@ func New(o Options) *Door {
 		store:    o.Store,
 		observer: o.Observer,
 		log:      o.Log,
+		limits:   limits,
 		requests: semaphore{limit: limits.Requests},
 		bodies:   semaphore{limit: limits.Bodies},
 	}
@@ -100,6 +109,8 @@ func New(o Options) *Door {
 		ReadTimeout:       limits.ReadTimeout,
 		WriteTimeout:      limits.WriteTimeout,
 		IdleTimeout:       limits.IdleTimeout,
+		ConnState:         d.count,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},
 		// What strangers do to a port is no error of ours.
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
@@ -123,6 +134,7 @@ func (d *Door) Swap(t *Table) {
 // may be called for several listeners.
 func (d *Door) Serve(l net.Listener) error {
 	var err error
+	l = &listener{Listener: l, door: d}
 	if d.tls {
 		err = d.server.ServeTLS(l, "", "")
 	} else {

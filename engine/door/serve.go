@@ -82,6 +82,9 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if d.draining.Load() {
 		return answer{}, draining()
 	}
+	if lines(r.Header) > d.limits.HeaderLines {
+		return answer{}, event.Refuse(http.StatusRequestHeaderFieldsTooLarge, "header_lines", "The header has more than %d lines.", d.limits.HeaderLines)
+	}
 	if !d.requests.tryAcquire(1) {
 		return answer{}, busy("Too many requests at once.")
 	}
@@ -99,6 +102,15 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 		return answer{}, fmt.Errorf("make a stamp: %w", err)
 	}
 	return v.store(r, body.bytes, stamp.String())
+}
+
+// lines counts what net/http bounds by its bytes alone: an empty line takes five
+// of them on the wire and a hundred in memory.
+func lines(h http.Header) (n int) {
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
 }
 
 // admit finds the route in the table in force, and tells whether the request may take it.
