@@ -27,7 +27,7 @@ func (e *Engine) newDoor(s config.Server) (*door.Door, error) {
 func limits(l config.Limits) door.Limits {
 	return door.Limits{
 		Header: int(l.Header), HeaderLines: l.HeaderLines, Bodies: int64(l.Bodies),
-		Requests: int64(l.Requests), Connections: int64(l.Connections), Streams: l.Streams,
+		Requests: int64(l.Requests), Connections: int64(l.Connections), Clients: l.Clients, Streams: l.Streams,
 		HeaderTimeout: l.HeaderTimeout.Std(), ReadTimeout: l.ReadTimeout.Std(),
 		WriteTimeout: l.WriteTimeout.Std(), IdleTimeout: l.IdleTimeout.Std(),
 	}

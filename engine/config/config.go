@@ -65,6 +65,7 @@ type Limits struct {
 	Header        event.Size     `yaml:"header" min:"4KiB" max:"1MiB" doc:"the largest header of a request, all of its lines (64KiB)"`
 	HeaderLines   int            `yaml:"header_lines" min:"16" max:"10000" doc:"how many lines a request's header may have (128)"`
 	Requests      int            `yaml:"requests" min:"1" doc:"how many requests are handled at once (4096)"`
+	Clients       int            `yaml:"clients" min:"1000" doc:"how many clients are remembered for the sources' rates (100000)"`
 	Connections   int            `yaml:"connections" min:"1" doc:"how many connections are open at once (8192)"`
 	Streams       int            `yaml:"streams" min:"1" max:"1000" doc:"how many requests an HTTP/2 connection carries at once (100)"`
 	HeaderTimeout event.Duration `yaml:"header_timeout" min:"100ms" doc:"how long a request's header may take to come (10s)"`
@@ -115,12 +116,27 @@ type Source struct {
 	Settings any      `yaml:"-"` // the kind's
 	Pos      Position `yaml:"-"`
 
-	Path      string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
-	Methods   []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE" doc:"the HTTP methods it takes (POST)"`
-	MaxBody   event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (server.limits.max_body, 5MiB); a message of the store holds 31MiB and a little more"`
-	AllowIPs  []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
-	PublicURL string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
-	Split     event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`
+	Path        string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
+	Methods     []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE" doc:"the HTTP methods it takes (POST)"`
+	MaxBody     event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (server.limits.max_body, 5MiB); a message of the store holds 31MiB and a little more"`
+	AllowIPs    []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
+	PublicURL   string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
+	Rate        *SourceRate    `yaml:"rate" doc:"how many requests it takes in a time; no limit by default"`
+	Concurrency int            `yaml:"concurrency" min:"1" doc:"how many of its requests are handled at once; no limit but server.limits.requests by default"`
+	Split       event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`
+}
+
+// SourceRate is how many requests a source takes in a time.
+type SourceRate struct {
+	Limit event.Rate `yaml:"limit" required:"true" short:"true" doc:"how many, in a second, a minute, an hour or a day: 100/s, 1000/m, 10/h, 5/d"`
+	Per   RateKey    `yaml:"per" doc:"what has a limit of its own: the source, each ip, or each value of an expression on the request's header (source)"`
+}
+
+// RateKey is what has a limit of its own: each address, each value of an
+// expression, or else the whole source.
+type RateKey struct {
+	IP   bool
+	Expr event.Expr
 }
 
 // Sink is a place where events go.

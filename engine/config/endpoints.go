@@ -15,7 +15,7 @@ import (
 
 // Words of the language that this version does not have.
 var (
-	laterSource   = []string{"rate", "respond", "schema"}
+	laterSource   = []string{"respond", "schema"}
 	laterSink     = []string{"rate", "breaker"}
 	laterPipeline = []string{"order_by"}
 	laterSteps    = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}

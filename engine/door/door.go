@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -34,6 +35,7 @@ type Limits struct {
 	Requests      int64         // at once; 4096. One more is answered 503
 	Bodies        int64         // bytes of all bodies held at once; 256 MiB. More is answered 503
 	Connections   int64         // at once; 8192. One more is closed
+	Clients       int           // remembered for the routes' rates; 100,000
 	Streams       int           // requests at once on an HTTP/2 connection; 100
 }
 
@@ -48,6 +50,7 @@ func (l Limits) withDefaults() Limits {
 		Requests:      orDefault(l.Requests, 4096),
 		Bodies:        orDefault(l.Bodies, 256<<20),
 		Connections:   orDefault(l.Connections, 8192),
+		Clients:       orDefault(l.Clients, 100_000),
 		Streams:       orDefault(l.Streams, 100),
 	}
 }
@@ -69,10 +72,14 @@ type Door struct {
 	requests    semaphore
 	bodies      semaphore
 	connections atomic.Int64 // open now
+	buckets     *buckets
 	draining    atomic.Bool
 	failing     atomic.Bool // the last attempt to store an event failed
 	tls         bool
-	server      *http.Server
+
+	swapping sync.Mutex
+	busy     map[string]*atomic.Int64 // requests under way, by the source that counts them
+	server   *http.Server
 
 	// working ends when requests are abandoned. Requests do not end with their
 	// senders' connections: what came whole is stored, and a sender that has
@@ -89,8 +96,10 @@ func New(o Options) *Door {
 		observer: o.Observer,
 		log:      o.Log,
 		limits:   limits,
-		requests: semaphore{limit: limits.Requests},
-		bodies:   semaphore{limit: limits.Bodies},
+		requests: newSemaphore(limits.Requests),
+		bodies:   newSemaphore(limits.Bodies),
+		buckets:  newBuckets(limits.Clients),
+		busy:     make(map[string]*atomic.Int64),
 	}
 	if d.observer == nil {
 		d.observer = unobserved{}
@@ -124,10 +133,26 @@ func New(o Options) *Door {
 // Swap puts a table in force, in one store. Requests that have begun go on with
 // the table they found, unless the store finds their event stale.
 func (d *Door) Swap(t *Table) {
+	d.swapping.Lock()
+	defer d.swapping.Unlock()
+	for _, r := range t.routes {
+		d.share(r)
+	}
 	before := d.table.Swap(&inForce{Table: t, superseded: make(chan struct{})})
 	if before != nil {
 		close(before.superseded)
 	}
+}
+
+// share lets a route count its requests together with those that came before an edit.
+func (d *Door) share(r *route) {
+	if r.Concurrency == 0 {
+		return
+	}
+	if d.busy[r.Source] == nil {
+		d.busy[r.Source] = new(atomic.Int64)
+	}
+	r.busy = semaphore{int64(r.Concurrency), d.busy[r.Source]}
 }
 
 // Serve takes requests from a listener until [Door.Shutdown], and closes it. It

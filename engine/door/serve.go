@@ -92,7 +92,15 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if err := v.admit(r); err != nil {
 		return answer{}, err
 	}
-	body := held{from: &d.bodies}
+	if err := v.withinRate(r); err != nil {
+		return answer{}, err
+	}
+	atOnce := v.route.busy // of this table: an edit may come meanwhile
+	if !atOnce.tryAcquire(1) {
+		return answer{}, busy("Too many requests of this source at once.")
+	}
+	defer atOnce.release(1)
+	body := held{from: d.bodies}
 	defer body.release()
 	if err := body.read(r, v.route.MaxBody); err != nil {
 		return answer{}, err
@@ -132,6 +140,21 @@ func (v *visit) admit(r *http.Request) error {
 		return event.Refuse(http.StatusForbidden, "ip", "The address %s may not send here.", v.remote)
 	}
 	return nil
+}
+
+// withinRate refuses a request that comes too soon.
+func (v *visit) withinRate(r *http.Request) error {
+	rate := v.route.Rate
+	if rate == nil {
+		return nil
+	}
+	wait := v.door.buckets.take(v, r)
+	if wait <= 0 {
+		return nil
+	}
+	refusal := event.Refuse(http.StatusTooManyRequests, "rate", "More requests than %s; send it again later.", rate.Limit)
+	refusal.RetryAfter = wait
+	return refusal
 }
 
 // store lets the source make an event and stores it. When an edit has come in

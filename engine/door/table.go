@@ -10,10 +10,12 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-// Table says where requests go, under the rules of one generation. It is immutable.
+// Table says where requests go, under the rules of one generation. It is
+// immutable once it is in force.
 type Table struct {
 	generation uint64
 	settings   Settings
+	routes     []*route
 	static     map[string]*route // routes without {name} parts, by their path
 	root       node
 }
@@ -29,20 +31,24 @@ type Settings struct {
 
 // Route is where the requests of one source come in.
 type Route struct {
-	Source    string
-	Path      string         // "/hooks/{customer}/orders": a {name} is any one part
-	Methods   []string       // none is POST
-	MaxBody   int64          // bytes
-	AllowIPs  []netip.Prefix // none is everyone
-	PublicURL string         // instead of the table's
-	Receiver  event.Source
+	Source      string
+	Path        string         // "/hooks/{customer}/orders": a {name} is any one part
+	Methods     []string       // none is POST
+	MaxBody     int64          // bytes
+	AllowIPs    []netip.Prefix // none is everyone
+	PublicURL   string         // instead of the table's
+	Rate        *Rate          // nil is no limit
+	Concurrency int            // requests at once; 0 is no limit
+	Receiver    event.Source
 }
 
 // route is a Route as requests need it.
 type route struct {
 	Route
-	params []string // the names in the path, in their order
-	allow  []string // the Allow header
+	params []string  // the names in the path, in their order
+	allow  []string  // the Allow header
+	rule   string    // the rate's; "" without one
+	busy   semaphore // of those that have a concurrency; set by [Door.Swap]
 }
 
 // inForce is a table while it is in force.
@@ -79,9 +85,13 @@ func (t *Table) add(r Route) error {
 		return err
 	}
 	made := &route{Route: r, params: params, allow: []string{strings.Join(slices.Sorted(slices.Values(r.Methods)), ", ")}}
+	if r.Rate != nil {
+		made.rule = r.Rate.rule(r.Source)
+	}
 	if err := t.root.add(parts, made); err != nil {
 		return err
 	}
+	t.routes = append(t.routes, made)
 	if len(params) == 0 {
 		t.static[r.Path] = made
 	}
