@@ -97,6 +97,7 @@ func (e *Engine) stage(ctx context.Context, p *plan, number uint64) (*staged, er
 	var err error
 	if s.table, err = door.NewTable(number, door.Settings{
 		PublicURL: p.config.Server.PublicURL, TrustedProxies: p.config.Server.TrustedProxies,
+		Forwarded: p.config.Server.ForwardedHeader == "Forwarded",
 	}, p.routes); err != nil {
 		return s, err
 	}

@@ -50,12 +50,13 @@ type File struct {
 
 // Server is where webhooks arrive and where the engine is looked after.
 type Server struct {
-	Listen         string         `yaml:"listen" doc:"the address webhooks arrive at (:8080)"`
-	Admin          Admin          `yaml:"admin" doc:"health, metrics, API and console"`
-	PublicURL      string         `yaml:"public_url" doc:"what senders call; schemes that sign the URL need it"`
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" doc:"whose X-Forwarded-For is believed; nobody's by default"`
-	TLS            *TLS           `yaml:"tls" doc:"serve HTTPS"`
-	Limits         Limits         `yaml:"limits" doc:"what senders can take up"`
+	Listen          string         `yaml:"listen" doc:"the address webhooks arrive at (:8080)"`
+	Admin           Admin          `yaml:"admin" doc:"health, metrics, API and console"`
+	PublicURL       string         `yaml:"public_url" doc:"what senders call; schemes that sign the URL need it"`
+	TrustedProxies  []netip.Prefix `yaml:"trusted_proxies" doc:"whose X-Forwarded-For and PROXY header are believed; nobody's by default"`
+	ForwardedHeader string         `yaml:"forwarded_header" enum:"X-Forwarded-For,Forwarded" doc:"the header in which the trusted proxies say whom they forward for (X-Forwarded-For)"`
+	TLS             *TLS           `yaml:"tls" doc:"serve HTTPS"`
+	Limits          Limits         `yaml:"limits" doc:"what senders can take up"`
 }
 
 // Limits bound what senders can take up. A zero, but for MaxBody, is the door's default.

@@ -206,6 +206,9 @@ func (l *loader) checkServer(s *Server, e entry) {
 		l.at(e, "admin listens beyond loopback and has no token", `add token: "${TROTLINE_TOKEN}", or listen on 127.0.0.1`, "admin", "listen")
 	}
 	l.checkURL(s.PublicURL, e, "public_url")
+	if s.ForwardedHeader != "" && len(s.TrustedProxies) == 0 {
+		l.at(e, "forwarded_header is for trusted proxies, and there are none", "add trusted_proxies: [10.0.0.0/8], or remove it", "forwarded_header")
+	}
 }
 
 // checkListen checks an address to listen at.

@@ -25,8 +25,12 @@ type Settings struct {
 	// PublicURL is how senders write the address of this server
 	// (https://hooks.example.com); "" takes it from the request.
 	PublicURL string
-	// TrustedProxies are those whose X-Forwarded-For is believed.
+	// TrustedProxies are those whose word for a sender's address is believed:
+	// their PROXY header, and X-Forwarded-For.
 	TrustedProxies []netip.Prefix
+	// Forwarded: they write Forwarded (RFC 7239) and not X-Forwarded-For. A proxy
+	// passes on what it does not write, so only one of the two can be believed.
+	Forwarded bool
 }
 
 // Route is where the requests of one source come in.
