@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -255,7 +256,7 @@ func needsRestart(was, now *config.Config) error {
 	}
 	differ("server.listen", was.Server.Listen == now.Server.Listen)
 	differ("server.admin", was.Server.Admin == now.Server.Admin)
-	differ("server.tls", sameTLS(was.Server.TLS, now.Server.TLS))
+	differ("server.tls", reflect.DeepEqual(was.Server.TLS, now.Server.TLS))
 	differ("server.limits", sameLimits(was.Server.Limits, now.Server.Limits))
 	differ("nats", sameNATS(was.NATS, now.NATS))
 	differ("durability", was.Durability == now.Durability)
@@ -274,10 +275,6 @@ func placeOf(c *config.Config, word string) string {
 		}
 	}
 	return c.Files[0].Path
-}
-
-func sameTLS(a, b *config.TLS) bool {
-	return (a == nil) == (b == nil) && (a == nil || *a == *b)
 }
 
 // sameLimits compares what the listener is made with; max_body is the sources'.

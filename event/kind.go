@@ -93,6 +93,13 @@ type Validator interface {
 	Validate() []*FieldError
 }
 
+// CertificateAsker is implemented by settings of a source whose senders prove
+// themselves by their TLS certificates, so that the server has to ask for one.
+type CertificateAsker interface {
+	// AsksForCertificate tells whether these settings do, and which of them says so.
+	AsksForCertificate() (path string, asks bool)
+}
+
 // SettingsOf is a kind's settings as the type they were made with. Handing over
 // another kind's is a programming error and panics.
 func SettingsOf[T any](settings any) *T {

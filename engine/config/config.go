@@ -83,9 +83,20 @@ type Admin struct {
 
 // TLS is how the server proves itself, and whom it asks to do the same.
 type TLS struct {
-	CertFile     event.Path `yaml:"cert_file" required:"true" doc:"the certificate and its chain, PEM"`
-	KeyFile      event.Path `yaml:"key_file" required:"true" doc:"the certificate's key, PEM"`
-	ClientCAFile event.Path `yaml:"client_ca_file" doc:"clients must have a certificate by one of these authorities"`
+	CertFile     event.Path `yaml:"cert_file" doc:"the certificate and its chain, PEM"`
+	KeyFile      event.Path `yaml:"key_file" doc:"the certificate's key, PEM"`
+	ACME         *ACME      `yaml:"acme" doc:"instead of the files: obtain certificates from an authority, such as Let's Encrypt"`
+	ClientCAFile event.Path `yaml:"client_ca_file" doc:"the authorities that clients' certificates come from, PEM"`
+	ClientAuth   string     `yaml:"client_auth" enum:"required,optional" doc:"whether a client must have a certificate, or sources with verify: mtls alone want one (required)"`
+}
+
+// ACME is an authority that certificates are obtained from.
+type ACME struct {
+	Domains   []string   `yaml:"domains" required:"true" doc:"the names that senders call"`
+	Email     string     `yaml:"email" doc:"where the authority may write to"`
+	Directory string     `yaml:"directory" doc:"the authority's address (Let's Encrypt's)"`
+	CAFile    event.Path `yaml:"ca_file" doc:"the authorities of the directory's own certificate, PEM; those of the system when left out"`
+	Cache     event.Path `yaml:"cache" doc:"the folder for the certificates and their keys (acme in the data folder)"`
 }
 
 // NATS is where events are stored: an embedded server, or a cluster.

@@ -111,6 +111,7 @@ func (l *loader) sources(entries []entry) {
 		ok = d.object(e.value, e.key, laterSource, h, s, s.Settings)
 		if ok {
 			d.validate(e, s.Settings)
+			l.checkCertificate(e, s.Settings)
 		}
 		l.checkSource(e, s, paths)
 		if !h.Disabled {
@@ -147,6 +148,19 @@ func (l *loader) checkSource(e entry, s *Source, paths map[string]*Source) {
 		return
 	}
 	paths[pattern] = s
+}
+
+// checkCertificate finds a source that waits for certificates nobody asks for.
+func (l *loader) checkCertificate(e entry, settings any) {
+	asker, ok := settings.(event.CertificateAsker)
+	if !ok {
+		return
+	}
+	path, asks := asker.AsksForCertificate()
+	if tls := l.config.Server.TLS; asks && (tls == nil || tls.ClientCAFile == "") {
+		word := path[strings.LastIndexByte(path, '.')+1:]
+		l.addAt(e.file, deepest(e, path), word+" needs server.tls.client_ca_file", "it names the authorities that the senders' certificates come from")
+	}
 }
 
 // pathPattern is a path without the names of its {name} parts: what two paths

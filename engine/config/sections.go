@@ -156,6 +156,7 @@ func (l *loader) topSettings(documents []document) {
 	}
 	l.checkServer(&settings.Server, seen["server"])
 	l.checkNATS(&settings.NATS, seen["nats"])
+	l.checkTLS(settings.Server.TLS, settings.NATS.Embedded, seen["server"])
 	l.config.Places = places(seen)
 	c := l.config
 	c.Server, c.NATS, c.Durability, c.Dedupe, c.Retention = settings.Server, settings.NATS, settings.Durability, settings.Dedupe, settings.Retention

@@ -215,6 +215,9 @@ func (v *visit) request(r *http.Request, body []byte, stamp string) *event.Reque
 		Time:     v.start.UTC().Round(0), // without the monotonic clock, which ends with the process
 		Stamp:    stamp,
 	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		q.Certificate = r.TLS.PeerCertificates[0]
+	}
 	if r.URL.RawQuery != "" {
 		q.Query = r.URL.Query()
 	}
