@@ -14,15 +14,35 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-func (e *Engine) newDoor(t *config.TLS) (*door.Door, error) {
-	o := door.Options{Store: &e.store, Observer: e.metrics, Log: e.log}
-	if t != nil {
+func (e *Engine) newDoor(s config.Server) (*door.Door, error) {
+	o := door.Options{Store: &e.store, Observer: e.metrics, Log: e.log, Limits: limits(s.Limits)}
+	if t := s.TLS; t != nil {
 		var err error
-		if o.Certificates, err = door.LoadCertificates(string(t.CertFile), string(t.KeyFile), string(t.ClientCAFile), e.log); err != nil {
+		if o.Certificates, err = door.LoadCertificates(e.certificates(t)); err != nil {
 			return nil, fmt.Errorf("server.tls: %w", err)
 		}
 	}
 	return door.New(o), nil
+}
+
+func (e *Engine) certificates(t *config.TLS) door.CertificateOptions {
+	o := door.CertificateOptions{
+		CertFile: string(t.CertFile), KeyFile: string(t.KeyFile),
+		ClientCAFile: string(t.ClientCAFile), ClientsOptional: t.ClientAuth == "optional", Log: e.log,
+	}
+	if a := t.ACME; a != nil {
+		o.ACME = &door.ACME{Domains: a.Domains, Email: a.Email, Directory: a.Directory, CAFile: string(a.CAFile), Cache: string(a.Cache)}
+	}
+	return o
+}
+
+func limits(l config.Limits) door.Limits {
+	return door.Limits{
+		Header: int(l.Header), HeaderLines: l.HeaderLines, Bodies: int64(l.Bodies),
+		Requests: int64(l.Requests), Connections: int64(l.Connections), Clients: l.Clients, Streams: l.Streams,
+		HeaderTimeout: l.HeaderTimeout.Std(), ReadTimeout: l.ReadTimeout.Std(),
+		WriteTimeout: l.WriteTimeout.Std(), IdleTimeout: l.IdleTimeout.Std(),
+	}
 }
 
 // store is the bus as the door sees it.

@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -18,9 +19,11 @@ type Request struct {
 	Header   http.Header
 	RemoteIP netip.Addr // the sender's, as far as trusted proxies say so
 	URL      string     // the whole URL the sender called, for schemes that sign it
-	Body     []byte
-	Time     time.Time // when it came, UTC
-	Stamp    string    // unique to this request; the event's id where the sender names none
+	// Certificate is the sender's own, verified by the server; nil without one.
+	Certificate *x509.Certificate
+	Body        []byte
+	Time        time.Time // when it came, UTC
+	Stamp       string    // unique to this request; the event's id where the sender names none
 }
 
 // Source turns a request into an event or refuses it. It listens on nothing and

@@ -26,6 +26,15 @@ type verify struct {
 	Users   map[string]event.Secret `yaml:"users" doc:"each user's password"`
 	Preset  string                  `yaml:"preset" doc:"a provider"`
 	Secrets []event.Secret          `yaml:"secrets" doc:"the preset's secrets"`
+	MTLS    *mtls                   `yaml:"mtls" doc:"a certificate"`
+}
+
+type mtls struct {
+	Subject []string `yaml:"subject" doc:"the certificate's subject"`
+}
+
+func (s *webhookSettings) AsksForCertificate() (path string, asks bool) {
+	return "verify.mtls", s.Verify != nil && s.Verify.MTLS != nil
 }
 
 type hmac struct {

@@ -13,7 +13,7 @@ const firstRead = 64 << 10
 type held struct {
 	bytes []byte
 	taken int64
-	from  *semaphore
+	from  semaphore
 }
 
 // release gives the memory back. Whoever still has the bytes may keep them.

@@ -82,6 +82,9 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if d.draining.Load() {
 		return answer{}, draining()
 	}
+	if lines(r.Header) > d.limits.HeaderLines {
+		return answer{}, event.Refuse(http.StatusRequestHeaderFieldsTooLarge, "header_lines", "The header has more than %d lines.", d.limits.HeaderLines)
+	}
 	if !d.requests.tryAcquire(1) {
 		return answer{}, busy("Too many requests at once.")
 	}
@@ -89,7 +92,15 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if err := v.admit(r); err != nil {
 		return answer{}, err
 	}
-	body := held{from: &d.bodies}
+	if err := v.withinRate(r); err != nil {
+		return answer{}, err
+	}
+	atOnce := v.route.busy // of this table: an edit may come meanwhile
+	if !atOnce.tryAcquire(1) {
+		return answer{}, busy("Too many requests of this source at once.")
+	}
+	defer atOnce.release(1)
+	body := held{from: d.bodies}
 	defer body.release()
 	if err := body.read(r, v.route.MaxBody); err != nil {
 		return answer{}, err
@@ -99,6 +110,15 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 		return answer{}, fmt.Errorf("make a stamp: %w", err)
 	}
 	return v.store(r, body.bytes, stamp.String())
+}
+
+// lines counts what net/http bounds by its bytes alone: an empty line takes five
+// of them on the wire and a hundred in memory.
+func lines(h http.Header) (n int) {
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
 }
 
 // admit finds the route in the table in force, and tells whether the request may take it.
@@ -120,6 +140,21 @@ func (v *visit) admit(r *http.Request) error {
 		return event.Refuse(http.StatusForbidden, "ip", "The address %s may not send here.", v.remote)
 	}
 	return nil
+}
+
+// withinRate refuses a request that comes too soon.
+func (v *visit) withinRate(r *http.Request) error {
+	rate := v.route.Rate
+	if rate == nil {
+		return nil
+	}
+	wait := v.door.buckets.take(v, r)
+	if wait <= 0 {
+		return nil
+	}
+	refusal := event.Refuse(http.StatusTooManyRequests, "rate", "More requests than %s; send it again later.", rate.Limit)
+	refusal.RetryAfter = wait
+	return refusal
 }
 
 // store lets the source make an event and stores it. When an edit has come in
@@ -179,6 +214,9 @@ func (v *visit) request(r *http.Request, body []byte, stamp string) *event.Reque
 		Body:     body,
 		Time:     v.start.UTC().Round(0), // without the monotonic clock, which ends with the process
 		Stamp:    stamp,
+	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		q.Certificate = r.TLS.PeerCertificates[0]
 	}
 	if r.URL.RawQuery != "" {
 		q.Query = r.URL.Query()

@@ -12,6 +12,8 @@ type variable struct {
 	kind reflect.Type // nil: not known before the event is there
 	// later: it is not there while the source still looks at the request.
 	later bool
+	// read: it is not there while the request's body is not read.
+	read bool
 	// view: it looks like an object, but has to be converted where it leaves the expression.
 	view bool
 	load func(f *frame) (any, error)
@@ -20,8 +22,8 @@ type variable struct {
 }
 
 var variables = []variable{
-	{name: "body", doc: "the body, decoded", load: (*frame).body, field: (*frame).bodyField},
-	{name: "raw", doc: "the body as bytes", load: (*frame).raw},
+	{name: "body", doc: "the body, decoded", read: true, load: (*frame).body, field: (*frame).bodyField},
+	{name: "raw", doc: "the body as bytes", read: true, load: (*frame).raw},
 	{name: "headers", doc: `the request's headers, names in any case: headers["X-Foo"]`, view: true,
 		load: func(f *frame) (any, error) { return headerView(f.event.Request.Info().Header), nil }},
 	{name: "query", doc: "the parameters of the URL's query", view: true,
