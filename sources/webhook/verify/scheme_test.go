@@ -132,7 +132,7 @@ func TestVectors(t *testing.T) {
 			}
 		})
 	}
-	all, err := presets()
+	all, err := Presets()
 	if err != nil {
 		t.Fatal(err)
 	}

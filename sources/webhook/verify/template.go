@@ -184,7 +184,13 @@ func (t template) single() (place, bool) {
 	return t[0].places[0], true
 }
 
-// uses tells whether a place is part of the template.
+// holds tells whether a place is part of the template whatever a request lacks:
+// outside of the groups that may be dropped.
+func (t template) holds(want func(place) bool) bool {
+	return slices.ContainsFunc(t, func(p part) bool { return slices.ContainsFunc(p.places, want) })
+}
+
+// uses tells whether a place of a kind is part of the template.
 func (t template) uses(k kind) bool {
 	for p := range t.places() {
 		if p.kind == k {
@@ -265,7 +271,7 @@ func (t template) write(w io.Writer, q *reading) error {
 
 // write writes what stands at a place. scratch spares an allocation for each text.
 func (q *reading) write(w io.Writer, p place) error {
-	if p.kind == inBody && p.path == nil {
+	if p.isBody() {
 		_, _ = w.Write(q.Body)
 		return nil
 	}

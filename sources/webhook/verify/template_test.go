@@ -10,8 +10,8 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-// sample is a request with something at every place.
-func sample() *event.Request {
+// fullRequest is a request with something at every place.
+func fullRequest() *event.Request {
 	return &event.Request{
 		Method: "POST", URL: "https://hooks.example.com:8443/hooks/shop?a=1&b=%20x", Path: "/hooks/shop",
 		Query:  url.Values{"a": {"1"}, "b": {" x"}, "two": {"1", "2"}, "none": {""}},
@@ -20,7 +20,7 @@ func sample() *event.Request {
 	}
 }
 
-func readSample(t testing.TB, r *event.Request) *reading {
+func readFull(t testing.TB, r *event.Request) *reading {
 	t.Helper()
 	s := &Scheme{list: ",", formField: ""}
 	q := s.read(r, map[string]string{"token": "in"})
@@ -93,7 +93,7 @@ func TestTemplates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := parsed.text(readSample(t, sample()))
+			got, err := parsed.text(readFull(t, fullRequest()))
 			var a *absence
 			switch {
 			case tt.missing != "":
@@ -192,6 +192,30 @@ func TestAFormAloneDoesNotSignAnotherBody(t *testing.T) {
 	}
 }
 
+func TestADigestThatIsNotAskedForSignsNoBody(t *testing.T) {
+	s := compiled(t, `
+algorithm: jwt-hs256
+signature: {at: header:X}
+require: [{when: {header:Digest: "*"}, at: "claim:sha256", is: "{body | sha256 | hex}"}]
+`)
+	r := &event.Request{Method: "POST", Header: http.Header{"Digest": {"yes"}}, Body: []byte("hello"), Time: at}
+	if err := s.Sign(r, "secret", nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	v := verifier(t, s, "secret")
+	if err := v.Verify(t.Context(), r); err != nil {
+		t.Errorf("signed: %v", err)
+	}
+	r.Header.Del("Digest")
+	if got := reason(t, v.Verify(t.Context(), r)); got != "signature" {
+		t.Errorf("without what asks for the digest: %q", got)
+	}
+	r.Body = nil
+	if err := v.Verify(t.Context(), r); err != nil {
+		t.Errorf("nothing is to be signed: %v", err)
+	}
+}
+
 func TestSpots(t *testing.T) {
 	const body = `{"type":"order","action":"paid","entry":[{"id":7}],"":"x"}`
 	tests := []struct {
@@ -250,9 +274,9 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := sample()
+		r := fullRequest()
 		r.Header["Content-Type"], r.Body = []string{contentType}, body
-		q := readSample(t, r)
+		q := readFull(t, r)
 		first, err := parsed.text(q)
 		if err != nil {
 			var a *absence
@@ -264,7 +288,7 @@ func FuzzTemplate(f *testing.F) {
 			}
 			return
 		}
-		if second, err := parsed.text(readSample(t, r)); err != nil || first != second {
+		if second, err := parsed.text(readFull(t, r)); err != nil || first != second {
 			t.Errorf("%q is written as %q and as %q", text, first, second)
 		}
 	})

@@ -216,7 +216,7 @@ func (s *Scheme) alive(q *reading) error {
 
 // bound wants what belongs to the signature: the equalities, and a body that is signed.
 func (s *Scheme) bound(q *reading) error {
-	signed := !s.formAlone || len(q.Body) == 0 || q.isForm()
+	signed := !s.bodyLoose || len(q.Body) == 0 || s.formSigned && q.isForm()
 	for i := range s.required {
 		e := &s.required[i]
 		if !e.when.hold(q) {
@@ -228,7 +228,7 @@ func (s *Scheme) bound(q *reading) error {
 		signed = signed || e.digestsBody()
 	}
 	if !signed {
-		return event.Refuse(http.StatusUnauthorized, reasonSignature, "The body is not a form: it is not signed.")
+		return event.Refuse(http.StatusUnauthorized, reasonSignature, "The body is not signed.")
 	}
 	return nil
 }
