@@ -91,7 +91,7 @@ func (s *source) Receive(ctx context.Context, r *event.Request) (*event.Receipt,
 	if err := s.nameEvent(e); err != nil {
 		return nil, err
 	}
-	return s.proof.accepted(r, e)
+	return s.proof.accepted(r, e), nil
 }
 
 // said is the request with what its sender says: where the body is a token, what that claims.
@@ -110,16 +110,14 @@ func (p *proof) said(r *event.Request) *event.Request {
 }
 
 // accepted is the receipt of an event, with the answer its sender wants.
-func (p *proof) accepted(r *event.Request, e *event.Event) (*event.Receipt, error) {
-	if p.signed == nil {
-		return &event.Receipt{Event: e}, nil
+func (p *proof) accepted(r *event.Request, e *event.Event) *event.Receipt {
+	if p.signed != nil {
+		if receipt := p.signed.Accepted(r); receipt != nil {
+			receipt.Event = e
+			return receipt
+		}
 	}
-	receipt, err := p.signed.Accepted(r)
-	if err != nil || receipt == nil {
-		return &event.Receipt{Event: e}, err
-	}
-	receipt.Event = e
-	return receipt, nil
+	return &event.Receipt{Event: e}
 }
 
 // plainEncoding refuses compressed bodies: not in this version.

@@ -2,8 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/trotline/trotline/event"
@@ -14,7 +12,7 @@ import (
 func Compile(d Definition) (*Scheme, error) {
 	c := compiler{scheme: &Scheme{formField: d.FormField, inputs: d.Inputs, kept: d.Key.Kept}, def: &d}
 	for _, step := range []func() error{
-		c.algorithm, c.signature, c.key, c.otherKeys, c.each, c.timestamp, c.require, c.content, c.spots, c.handshakes, c.accepted,
+		c.algorithm, c.signature, c.key, c.otherKeys, c.each, c.timestamp, c.require, c.content, c.covered, c.spots, c.handshakes, c.accepted,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -59,17 +57,18 @@ func (c *compiler) signature() error {
 	if len(d.At) == 0 {
 		return wrong("signature.at", "such as header:X-Signature", "is missing: say where the signature stands")
 	}
-	for _, text := range d.At {
-		p, err := c.place("signature.at", text, inHeader, inQuery, inForm, inBody, inElement)
+	for i, text := range d.At {
+		path := "signature.at"
+		if len(d.At) > 1 {
+			path = fmt.Sprintf("%s[%d]", path, i)
+		}
+		p, err := c.place(path, text, inHeader, inQuery, inForm, inBody, inElement)
 		if err != nil {
 			return err
 		}
-		if p.kind == inBody && s.algorithm.family == jwts {
-			s.at = append(s.at, p)
-			continue
-		}
-		if p.wholeBody() || p.kind == inQuery && p.name == "" {
-			return wrong("signature.at", "name the field that holds it", "%s is not a place for a signature", p)
+		whole := p.path == nil && p.name == "" && p.kind != inElement
+		if whole && (p.kind != inBody || s.algorithm.family != jwts || len(d.At) > 1) {
+			return wrong(path, "name the field that holds it", "%s is not a place for a signature", p)
 		}
 		s.at = append(s.at, p)
 	}
@@ -212,13 +211,9 @@ func (c *compiler) timestamp() error {
 
 func (c *compiler) content() error {
 	s := c.scheme
-	switch s.algorithm.family {
-	case tokens, jwts:
+	if s.algorithm.family == tokens || s.algorithm.family == jwts {
 		if c.def.Content != "" {
 			return wrong("content", "leave it out", "a token signs nothing else")
-		}
-		if s.algorithm.family == jwts && !c.def.UnsignedBody && !c.digested() && !s.tokenIsBody() {
-			return wrong("require", "require a claim that is a hash of it, or write unsigned_body: true where the sender binds none", "the body is not signed")
 		}
 		return nil
 	}
@@ -230,39 +225,54 @@ func (c *compiler) content() error {
 	if s.algorithm.family == digests && !t.uses(atSecret) {
 		return wrong("content", "put {secret} in it, or use an HMAC", "anyone can make a hash without a secret")
 	}
-	return c.covered()
-}
-
-// covered refuses what a replay could change: a body or a time that is not signed.
-func (c *compiler) covered() error {
-	s := c.scheme
-	signs := func(want func(place) bool) bool {
-		for p := range s.content.places() {
-			if want(p) {
-				return true
-			}
-		}
-		return false
-	}
-	whole := func(k kind) bool { return signs(func(p place) bool { return p.kind == k && p.wholeBody() }) }
-	s.formAlone = whole(inForm) && !whole(inBody)
-	if !c.def.UnsignedBody && !signs(place.wholeBody) && !c.digested() {
-		return wrong("content", "put {body} in it, or write unsigned_body: true where the sender signs none of it", "the body is not signed")
-	}
-	if s.time == nil {
-		return nil
-	}
-	at := s.time.place
-	s.timeListed = at.kind == inHeader && s.content.uses(inHeaders)
-	if !s.timeListed && !signs(func(p place) bool { return p.kind == atTimestamp || p.String() == at.String() || at.inside(p) }) {
-		return wrong("content", "put {timestamp} in it", "the timestamp is not signed: whoever repeats a request could change it")
-	}
 	return nil
 }
 
-// digested tells whether a digest of the body is required of something.
-func (c *compiler) digested() bool {
-	return slices.ContainsFunc(c.scheme.required, func(e equality) bool { return e.digestsBody() })
+// covered refuses what a replay could change: a body, its digest or a time that is not signed.
+func (c *compiler) covered() error {
+	s := c.scheme
+	s.formSigned = s.content.holds(place.isForm)
+	s.bodyLoose = s.algorithm.family != tokens && !c.def.UnsignedBody && !s.tokenIsBody() && !s.content.holds(place.isBody)
+	digested, err := c.digested()
+	switch {
+	case err != nil:
+		return err
+	case s.time != nil && !c.signs(s.time.place):
+		return wrong("content", "put {timestamp} in it", "the timestamp is not signed: whoever repeats a request could change it")
+	case !s.bodyLoose || s.formSigned || digested:
+		return nil
+	case s.algorithm.family == jwts:
+		return wrong("require", "require a claim that is a hash of it, or write unsigned_body: true where the sender binds none", "the body is not signed")
+	}
+	return wrong("content", "put {body} in it, or write unsigned_body: true where the sender signs none of it", "the body is not signed")
+}
+
+// digested tells whether a digest of the body must stand somewhere. It must be signed there.
+func (c *compiler) digested() (found bool, err error) {
+	for i := range c.scheme.required {
+		e := &c.scheme.required[i]
+		if !e.digestsBody() {
+			continue
+		}
+		if !c.signs(e.place) {
+			return false, wrong(fmt.Sprintf("require[%d].at", i), "put it in the content",
+				"%s is not signed: whoever changes the body could change it", e.place)
+		}
+		found = true
+	}
+	return found, nil
+}
+
+// signs tells whether what stands at a place is signed, whatever else a request lacks.
+func (c *compiler) signs(at place) bool {
+	s := c.scheme
+	if at.kind == inHeader && s.content.uses(inHeaders) && s.time != nil && s.time.place.same(at) {
+		s.timeListed = true
+		return true
+	}
+	return at.kind == inClaim || s.content.holds(func(p place) bool {
+		return p.same(at) || at.inside(p) || p.kind == atTimestamp && s.time.place.same(at)
+	})
 }
 
 func (c *compiler) require() error {
@@ -290,20 +300,24 @@ func (c *compiler) equality(path string, d RequireDefinition) (e equality, err e
 	if e.want, err = c.template(path+".is", d.Is, notSecret); err != nil {
 		return e, err
 	}
-	e.when, err = c.conditions(path+".when", d.When)
+	e.when, err = c.conditions(path+".when", d.When, anywhere...)
 	return e, err
 }
 
-// anywhere is where something of a request can stand.
-var anywhere = []kind{inHeader, inQuery, inForm, inBody, inElement, inItem, inHeaders, inClaim, atMethod, atHost, atPath, atURI, atURL}
+// inRequest is where something of any request can stand, and anywhere where
+// something of a signed one can.
+var (
+	inRequest = []kind{inHeader, inQuery, inForm, inBody, atMethod, atHost, atPath, atURI, atURL}
+	anywhere  = append([]kind{inElement, inItem, inHeaders, inClaim}, inRequest...)
+)
 
 func notSecret(p place) bool { return p.kind != atSecret && p.kind != atTimestamp }
 
 // conditions are those of a when, the cheap ones first: events are asked them too.
-func (c *compiler) conditions(path string, when map[string]string) (conditions, error) {
+func (c *compiler) conditions(path string, when map[string]string, kinds ...kind) (conditions, error) {
 	var cheap, costly conditions
 	for _, text := range sorted(when) {
-		p, err := c.place(path, text, anywhere...)
+		p, err := c.place(path, text, kinds...)
 		if err != nil {
 			return nil, err
 		}
@@ -338,6 +352,9 @@ func (c *compiler) spot(path, text string) (Spot, error) {
 	t, err := parseSpot(text)
 	if err != nil {
 		return Spot{}, wrong(path, "", "%s", err)
+	}
+	if t.filtered("hmac") {
+		return Spot{}, wrong(path, "", "the filter hmac cannot stand here: it is for the answer to a handshake")
 	}
 	for p := range t.places() {
 		switch p.kind {
@@ -379,6 +396,15 @@ func (c *compiler) place(path, text string, kinds ...kind) (place, error) {
 
 // template parses a template whose places must be allowed.
 func (c *compiler) template(path, text string, allowed func(place) bool) (template, error) {
+	t, err := c.anyTemplate(path, text, allowed)
+	if err == nil && t.filtered("hmac") {
+		err = wrong(path, "", "the filter hmac cannot stand here: it is for the answer to a handshake")
+	}
+	return t, err
+}
+
+// anyTemplate is template with the filters that need a key.
+func (c *compiler) anyTemplate(path, text string, allowed func(place) bool) (template, error) {
 	t, err := parseTemplate(text)
 	if err != nil {
 		return nil, wrong(path, "", "%s", err)
@@ -417,164 +443,6 @@ func (c *compiler) known(path string, p place) error {
 	case inClaim:
 		if c.scheme.algorithm.family != jwts {
 			return wrong(path, "", "%s needs an algorithm of JWT", p)
-		}
-	}
-	return nil
-}
-
-func (c *compiler) handshakes() error {
-	for i, d := range c.def.Handshake {
-		h, err := c.handshake(fmt.Sprintf("handshake[%d]", i), d)
-		if err != nil {
-			return err
-		}
-		c.scheme.shakes = append(c.scheme.shakes, h)
-	}
-	return nil
-}
-
-func (c *compiler) handshake(path string, d HandshakeDefinition) (h handshake, err error) {
-	if len(d.When) == 0 {
-		return h, wrong(path+".when", "", "is missing: say what tells it from an event")
-	}
-	h.unsigned = d.Unsigned
-	if h.when, err = c.conditions(path+".when", d.When); err != nil {
-		return h, err
-	}
-	if h.answer, err = c.answer(path+".answer", d.Answer); err != nil {
-		return h, err
-	}
-	if h.tell, err = c.template(path+".tell", d.Tell, public); err != nil {
-		return h, err
-	}
-	if d.Keep != "" {
-		if h.keep, err = c.keep(path, d); err != nil {
-			return h, err
-		}
-	}
-	if d.Call.At != "" {
-		h.call, h.hosts, err = c.call(path, d)
-	}
-	return h, err
-}
-
-func (c *compiler) keep(path string, d HandshakeDefinition) (place, error) {
-	guarded := false
-	for _, want := range d.When {
-		if t, err := parseTemplate(want); err == nil && t.uses(inInput) {
-			guarded = true
-		}
-	}
-	switch {
-	case d.Unsigned && !guarded:
-		return place{}, wrong(path+".when", "compare something with an {input:…}, such as query:token", "anyone could leave a key")
-	case !c.def.Key.Kept:
-		return place{}, wrong(path+".keep", "write key: {kept: true}", "what is kept would not be used")
-	}
-	return c.place(path+".keep", d.Keep, inHeader, inQuery, inForm, inBody)
-}
-
-func (c *compiler) call(path string, d HandshakeDefinition) (place, hosts, error) {
-	if d.Unsigned {
-		return place{}, nil, wrong(path+".call", "take unsigned away", "anyone could make us call")
-	}
-	p, err := c.place(path+".call.at", d.Call.At, inHeader, inQuery, inForm, inBody)
-	if err != nil {
-		return p, nil, err
-	}
-	allowed, err := parseHosts(d.Call.Hosts)
-	if err != nil {
-		return p, nil, wrong(path+".call.hosts", "", "%s", err)
-	}
-	return p, allowed, nil
-}
-
-func (c *compiler) accepted() error {
-	d := c.def.Accepted
-	if d.Status == 0 && d.Headers == nil && d.Body == "" && d.JSON == nil {
-		return nil
-	}
-	a, err := c.answer("accepted", d)
-	c.scheme.accepted = &a
-	return err
-}
-
-// public are the places that may be shown to anyone: those of the request itself.
-func public(p place) bool {
-	switch p.kind {
-	case inBody, inHeader, inQuery, inForm, inInput, atMethod, atHost, atPath, atURI, atURL:
-		return true
-	}
-	return false
-}
-
-func (c *compiler) answer(path string, d AnswerDefinition) (a answer, err error) {
-	a.status = d.Status
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	if a.status < 200 || a.status > 299 {
-		return a, wrong(path+".status", "", "%d is not a success: it is between 200 and 299", d.Status)
-	}
-	if a.headers, err = c.fields(path+".headers", d.Headers); err != nil {
-		return a, err
-	}
-	for _, f := range a.headers {
-		if !event.ValidHeaderName(f.name) {
-			return a, wrong(path+".headers", "", "%q is not the name of a header", f.name)
-		}
-	}
-	if d.JSON != nil {
-		if d.Body != "" {
-			return a, wrong(path, "write one of them", "says both body and json")
-		}
-		a.json, err = c.fields(path+".json", d.JSON)
-		return a, err
-	}
-	a.body, err = c.shown(path+".body", d.Body)
-	return a, err
-}
-
-func (c *compiler) fields(path string, texts map[string]string) ([]field, error) {
-	var fields []field
-	for _, name := range sorted(texts) {
-		t, err := c.shown(path+"."+name, texts[name])
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, field{name, t})
-	}
-	return fields, nil
-}
-
-// shown is a template of what anyone can see: an input only as a part of a hash.
-func (c *compiler) shown(path, text string) (template, error) {
-	t, err := c.template(path, text, public)
-	if err != nil {
-		return nil, err
-	}
-	if err := readable(path, t); err != nil {
-		return nil, err
-	}
-	return t, c.hashed(path, t)
-}
-
-func (c *compiler) hashed(path string, t template) error {
-	for _, part := range t {
-		isHashed := false
-		for _, f := range part.filters {
-			isHashed = isHashed || f.raw
-			if f.name == "hmac" && c.scheme.algorithm.family != macs {
-				return wrong(path, "", "the filter hmac needs an algorithm of HMAC")
-			}
-		}
-		for _, p := range part.places {
-			if p.kind == inInput && !isHashed {
-				return wrong(path, "only a hash of it may: {… + "+p.String()+" | sha256 | hex}", "%s would be shown to anyone", p)
-			}
-		}
-		if err := c.hashed(path, part.group); err != nil {
-			return err
 		}
 	}
 	return nil

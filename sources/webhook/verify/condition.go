@@ -12,14 +12,11 @@ type equality struct {
 	want  template
 }
 
-// digestsBody tells whether what must stand there is made of the body.
+// digestsBody tells whether what must stand there is the body, or a hash of it.
 func (e *equality) digestsBody() bool {
-	for p := range e.want.places() {
-		if p.kind == inBody && p.path == nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.want, func(p part) bool {
+		return slices.ContainsFunc(p.places, place.isBody) && (p.filters == nil || slices.ContainsFunc(p.filters, func(f filter) bool { return f.raw }))
+	})
 }
 
 // equals takes the same time however much is right: what is compared may be a

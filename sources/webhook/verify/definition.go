@@ -162,7 +162,7 @@ type HandshakeDefinition struct {
 	// When tells it from events: places, and for each the template of what
 	// stands there, "*" for anything, or "" for nothing. A method that is no
 	// event's (GET, HEAD, OPTIONS) is taken because it stands here.
-	When map[string]string `yaml:"when" required:"true" doc:"what tells it: a place and what stands there; * is anything, an empty text nothing"`
+	When map[string]string `yaml:"when" doc:"what tells it: a place and what stands there; * is anything, an empty text nothing"`
 	// Unsigned must say true where the sender does not sign it. Else the
 	// signature is checked as an event's.
 	Unsigned bool `yaml:"unsigned" doc:"true: the sender does not sign it, and anyone is answered"`

@@ -60,7 +60,7 @@ func TestCompileRefuses(t *testing.T) {
 		{func(d *Definition) { d.Key.Encoding = "rot13" }, `key.encoding: unknown word "rot13"`},
 		{func(d *Definition) { d.Key.Digest = "rot13" }, `key.digest: unknown word "rot13"`},
 		{func(d *Definition) { d.Key.Published = Places{"x"} }, "key.published: belongs to an algorithm with public keys"},
-		{func(d *Definition) { d.Content = "" }, "content: the body is not signed"},
+		{func(d *Definition) { d.Content, d.Timestamp = "", TimestampDefinition{} }, "content: the body is not signed"},
 		{func(d *Definition) { d.Content = "{timestamp}" }, "content: the body is not signed"},
 		{func(d *Definition) { d.Content = "{body}" }, "content: the timestamp is not signed"},
 		{func(d *Definition) { d.Timestamp = TimestampDefinition{} }, "content: {timestamp} needs the timestamp setting"},
@@ -80,6 +80,31 @@ func TestCompileRefuses(t *testing.T) {
 		{func(d *Definition) { d.Timestamp.Tolerance = "" }, "timestamp.tolerance: "},
 		{func(d *Definition) { d.Require = []RequireDefinition{{At: "header:X"}} }, "require[0].is: is missing"},
 		{func(d *Definition) { d.Require = []RequireDefinition{{At: "header:X", Is: "{secret}"}} }, "require[0].is: {secret} cannot stand here"},
+		{func(d *Definition) { d.Content = "{body | hmac | hex}{timestamp}{body}" }, "content: the filter hmac cannot stand here"},
+		{func(d *Definition) { d.Type = "{body | hmac | hex}" }, "type: the filter hmac cannot stand here"},
+		{func(d *Definition) {
+			d.Algorithm, d.Content = "sha256", "{secret}{timestamp}{body}"
+			shake(d, HandshakeDefinition{When: get, Answer: AnswerDefinition{Body: "{query:a | hmac | hex}"}})
+		}, "handshake[0].answer.body: the filter hmac needs an algorithm of HMAC"},
+		{func(d *Definition) { d.Content = "{timestamp}{?{header:X}{body}}" }, "content: the body is not signed"},
+		{func(d *Definition) { d.Content = "{?{timestamp}}{body}" }, "content: the timestamp is not signed"},
+		{func(d *Definition) {
+			d.Content = "{timestamp}"
+			d.Require = []RequireDefinition{{At: "header:Digest", Is: "{body | sha256 | hex}"}}
+		}, "require[0].at: header:Digest is not signed: whoever changes the body could change it (put it in the content)"},
+		{func(d *Definition) {
+			d.Content = "{timestamp}{header:Digest}"
+			d.Require = []RequireDefinition{{At: "header:Digest", Is: "{body | crc32}"}}
+		}, "content: the body is not signed"},
+		{func(d *Definition) {
+			*d = Definition{Algorithm: "jwt-hs256", Signature: SignatureDefinition{At: Places{"header:X"}}}
+		}, "require: the body is not signed (require a claim that is a hash of it"},
+		{func(d *Definition) {
+			*d = Definition{Algorithm: "jwt-hs256", Signature: SignatureDefinition{At: Places{"header:X", "body"}}}
+		}, "signature.at[1]: body is not a place for a signature"},
+		{func(d *Definition) {
+			shake(d, HandshakeDefinition{When: map[string]string{"item:t=": "*"}})
+		}, "handshake[0].when: item:t= cannot stand here"},
 		{func(d *Definition) { d.ID = "the body" }, `id: "the body" leads nowhere`},
 		{func(d *Definition) { d.ID = "{body | sha256}" }, "id: sha256 gives bytes, not a text (write | sha256 | hex)"},
 		{func(d *Definition) { d.Type = "header:" }, `type: "header:" leads nowhere`},
@@ -122,9 +147,9 @@ func TestReadPresetsIsStrict(t *testing.T) {
 		"a: {algorithm: X}":                   "presets.yaml: a: algorithm: unknown word",
 		"a: {like: b}":                        "presets.yaml: a: like: there is no b",
 		"a: {like: b}\nb: {like: c}\nc: {}\n": "is itself like another: name c",
-		"a: [":                                "read presets.yaml",
+		"a: [":                                "presets.yaml: a: yaml:",
 	} {
-		if _, err := readPresets([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := readPresets(splitEntries(file)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v, want %s", file, err, want)
 		}
 	}

@@ -97,7 +97,7 @@ func (h *handshake) fill(q *reading) (*Handshake, error) {
 		if was != once {
 			return nil, &absence{h.call, was}
 		}
-		if err := h.hosts.check(address); err != nil {
+		if !h.hosts.allow(address) {
 			return nil, event.Refuse(http.StatusBadRequest, reasonHandshake, "The address to be called is not one of the sender's.")
 		}
 		made.Call = address
@@ -105,12 +105,18 @@ func (h *handshake) fill(q *reading) (*Handshake, error) {
 	return made, nil
 }
 
-// Accepted is the answer that the sender wants to an accepted event; nil where our own will do.
-func (v *Signed) Accepted(r *event.Request) (*event.Receipt, error) {
+// Accepted is the answer that the sender wants to an accepted event; nil where
+// our own will do, as it must where something of the sender's answer is missing.
+func (v *Signed) Accepted(r *event.Request) *event.Receipt {
 	if v.scheme.accepted == nil {
-		return nil, nil
+		return nil
 	}
 	q := v.scheme.read(r, v.inputs)
 	defer q.done()
-	return v.scheme.accepted.receipt(q)
+	q.sign = v.sign
+	receipt, err := v.scheme.accepted.receipt(q)
+	if err != nil {
+		return nil
+	}
+	return receipt
 }

@@ -157,7 +157,7 @@ func (w *signing) claims() (any, error) {
 
 // tokenIsBody tells whether the whole body is a token, and the event what it claims.
 func (s *Scheme) tokenIsBody() bool {
-	return s.algorithm.family == jwts && s.at[0].kind == inBody && s.at[0].path == nil
+	return s.algorithm.family == jwts && s.at[0].isBody()
 }
 
 // Payload is what the body of a verified request says, where the body is a token.

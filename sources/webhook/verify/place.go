@@ -119,25 +119,30 @@ func (p place) String() string {
 
 func (p place) isZero() bool { return p.kind == "" }
 
-// mayBeEmpty tells whether nothing at the place is something: an empty body is signed as any other.
-func (p place) mayBeEmpty() bool {
-	return p.path == nil && p.name == "" && (p.kind == inBody || p.kind == inForm || p.kind == inQuery)
-}
+// same tells whether two places are one.
+func (p place) same(other place) bool { return p.String() == other.String() }
 
-// wholeBody tells whether the place holds every byte of the body, or every field of its form.
-func (p place) wholeBody() bool {
-	return (p.kind == inBody || p.kind == inForm) && p.path == nil && p.name == ""
-}
+// isBody tells whether the place is the body, byte for byte.
+func (p place) isBody() bool { return p.kind == inBody && p.path == nil }
+
+// isForm tells whether the place is every field of the body's form.
+func (p place) isForm() bool { return p.kind == inForm && p.name == "" }
+
+// isQuery tells whether the place is the query as it was written.
+func (p place) isQuery() bool { return p.kind == inQuery && p.name == "" }
+
+// mayBeEmpty tells whether nothing at the place is something: an empty body is signed as any other.
+func (p place) mayBeEmpty() bool { return p.isBody() || p.isForm() || p.isQuery() }
 
 // inside tells whether the place is a part of another.
 func (p place) inside(whole place) bool {
 	switch p.kind {
 	case inBody:
-		return whole.kind == inBody && whole.path == nil
+		return whole.isBody()
 	case inForm:
-		return whole.name == "" && (whole.kind == inForm || whole.kind == inBody && whole.path == nil)
+		return whole.isForm() || whole.isBody()
 	case inQuery:
-		return whole.kind == atURL || whole.kind == atURI
+		return whole.isQuery() || whole.kind == atURL || whole.kind == atURI
 	}
 	return false
 }

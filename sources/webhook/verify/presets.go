@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	_ "embed" // presets.yaml
 	"fmt"
 	"strings"
@@ -48,81 +47,88 @@ type Preset struct {
 }
 
 //go:embed presets.yaml
-var presetsFile []byte
+var presetsFile string
 
-// presets are the schemes of presets.yaml, read at the first use.
-var presets = sync.OnceValues(func() (map[string]*Preset, error) { return readPresets(presetsFile) })
+// entries are the texts of presets.yaml by their names. An entry is read and
+// compiled when it is asked for: a file names one or two of them.
+var entries = sync.OnceValue(func() map[string]string { return splitEntries(presetsFile) })
 
-func readPresets(file []byte) (map[string]*Preset, error) {
-	var nodes map[string]yaml.Node
-	if err := yaml.Unmarshal(file, &nodes); err != nil {
-		return nil, fmt.Errorf("read presets.yaml: %w", err)
-	}
-	all := make(map[string]*Preset, len(nodes))
-	for _, name := range sorted(nodes) {
-		e, err := readEntry(nodes, name)
-		if err != nil {
-			return nil, fmt.Errorf("presets.yaml: %s: %w", name, err)
+// splitEntries cuts a file where a name begins a line.
+func splitEntries(file string) map[string]string {
+	texts := make(map[string]string)
+	name := ""
+	for line := range strings.Lines(file) {
+		if c := line[0]; c >= 'a' && c <= 'z' {
+			name, line, _ = strings.Cut(line, ":")
 		}
-		s, err := Compile(e.Definition)
-		if err != nil {
-			return nil, fmt.Errorf("presets.yaml: %s: %w", name, err)
-		}
-		all[name] = &Preset{*e, s}
+		texts[name] += line
 	}
-	return all, nil
+	delete(texts, "") // what stands above the first one
+	return texts
 }
 
-// readEntry reads an entry over the one it is like.
-func readEntry(nodes map[string]yaml.Node, name string) (*Entry, error) {
-	own := nodes[name]
+// readPreset reads an entry over the one it is like, and compiles it.
+func readPreset(texts map[string]string, name string) (*Preset, error) {
+	e, err := readEntry(texts, name)
+	if err != nil {
+		return nil, fmt.Errorf("presets.yaml: %s: %w", name, err)
+	}
+	s, err := Compile(e.Definition)
+	if err != nil {
+		return nil, fmt.Errorf("presets.yaml: %s: %w", name, err)
+	}
+	return &Preset{*e, s}, nil
+}
+
+func readEntry(texts map[string]string, name string) (*Entry, error) {
 	var e Entry
-	if err := strict(own, &e); err != nil {
-		return nil, err
+	if err := decodeStrict(texts[name], &e); err != nil || e.Like == "" {
+		return &e, err
 	}
-	if e.Like == "" {
-		return &e, nil
-	}
-	base, ok := nodes[e.Like]
+	base, ok := texts[e.Like]
 	if !ok {
 		return nil, fmt.Errorf("like: there is no %s", e.Like)
 	}
 	var made Entry
-	if err := strict(base, &made); err != nil {
+	if err := decodeStrict(base, &made); err != nil {
 		return nil, err
 	}
 	if made.Like != "" {
 		return nil, fmt.Errorf("like: %s is itself like another: name %s", e.Like, made.Like)
 	}
 	made.About = About{}
-	return &made, strict(own, &made)
+	return &made, decodeStrict(texts[name], &made)
 }
 
-// strict decodes a node, and refuses words that are not known.
-func strict(n yaml.Node, into *Entry) error {
-	text, err := yaml.Marshal(&n)
-	if err != nil {
-		return err
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
+// decodeStrict refuses words that are not known. What the text does not say stays as it is.
+func decodeStrict(text string, into *Entry) error {
+	dec := yaml.NewDecoder(strings.NewReader(text))
 	dec.KnownFields(true)
 	return dec.Decode(into)
 }
 
 // Presets are all presets by name.
-func Presets() (map[string]*Preset, error) { return presets() }
+func Presets() (map[string]*Preset, error) { return readPresets(entries()) }
+
+func readPresets(texts map[string]string) (map[string]*Preset, error) {
+	all := make(map[string]*Preset, len(texts))
+	for _, name := range sorted(texts) {
+		p, err := readPreset(texts, name)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = p
+	}
+	return all, nil
+}
 
 // FindPreset is the preset of a provider. For an unknown name the error is a
 // *[event.FieldError] that says which ones there are.
 func FindPreset(name string) (*Preset, error) {
-	all, err := presets()
-	if err != nil {
-		return nil, err
+	if _, ok := entries()[name]; ok {
+		return readPreset(entries(), name)
 	}
-	if p, ok := all[name]; ok {
-		return p, nil
-	}
-	known := sorted(all)
+	known := sorted(entries())
 	hint := "there are " + strings.Join(known, ", ")
 	if near := event.Nearest(name, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s? %s", near, hint)

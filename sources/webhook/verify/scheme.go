@@ -28,9 +28,11 @@ type Scheme struct {
 	id, typ     Spot
 	formField   string
 	timeListed  bool // the time is signed as one of the headers that another lists
-	formAlone   bool // of the body its form alone is signed
+	formSigned  bool // the content holds the whole form
+	bodyLoose   bool // the content does not hold the body: its form, or a digest, must be signed
 	shakes      []handshake
 	accepted    *answer
+	answersHMAC bool // a handshake is answered with a MAC by the first secret
 }
 
 // ID is where the sender's id of an event stands; the zero Spot where it gives none.
@@ -166,7 +168,7 @@ func (s *Scheme) SecretsAt() (headers, query []string) {
 			query = append(query, p.name)
 		}
 	}
-	if s.algorithm.family == tokens {
+	if s.algorithm.family == tokens || s.algorithm.family == jwts {
 		for _, p := range s.at {
 			add(p)
 		}

@@ -20,7 +20,7 @@ func (s *Scheme) Sign(r *event.Request, secret event.Secret, inputs map[string]e
 		plain[name] = value.Reveal()
 	}
 	w := &signing{scheme: s, request: r, secret: secret.Reveal(), inputs: plain, id: id}
-	if s.formAlone && r.Header.Get("Content-Type") == "" {
+	if s.formSigned && r.Header.Get("Content-Type") == "" {
 		r.Header.Set("Content-Type", event.Form.ContentType())
 	}
 	if s.each == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/trotline/trotline/event"
@@ -24,11 +25,7 @@ type part struct {
 // parseTemplate reads "{timestamp}.{body}".
 func parseTemplate(text string) (template, error) {
 	p := parser{rest: text}
-	t, err := p.template(false)
-	if err == nil && p.rest != "" {
-		return nil, errors.New("a } stands alone: write \\} where it is meant")
-	}
-	return t, err
+	return p.template(false)
 }
 
 // parseSpot reads a template, or a place that stands alone without its braces.
@@ -187,7 +184,13 @@ func (t template) single() (place, bool) {
 	return t[0].places[0], true
 }
 
-// uses tells whether a place is part of the template.
+// holds tells whether a place is part of the template whatever a request lacks:
+// outside of the groups that may be dropped.
+func (t template) holds(want func(place) bool) bool {
+	return slices.ContainsFunc(t, func(p part) bool { return slices.ContainsFunc(p.places, want) })
+}
+
+// uses tells whether a place of a kind is part of the template.
 func (t template) uses(k kind) bool {
 	for p := range t.places() {
 		if p.kind == k {
@@ -195,6 +198,13 @@ func (t template) uses(k kind) bool {
 		}
 	}
 	return false
+}
+
+// filtered tells whether a filter is part of the template.
+func (t template) filtered(name string) bool {
+	return slices.ContainsFunc(t, func(p part) bool {
+		return p.group.filtered(name) || slices.ContainsFunc(p.filters, func(f filter) bool { return f.name == name })
+	})
 }
 
 // absence is a place that holds nothing, or more than one value.
@@ -261,7 +271,7 @@ func (t template) write(w io.Writer, q *reading) error {
 
 // write writes what stands at a place. scratch spares an allocation for each text.
 func (q *reading) write(w io.Writer, p place) error {
-	if p.kind == inBody && p.path == nil {
+	if p.isBody() {
 		_, _ = w.Write(q.Body)
 		return nil
 	}
