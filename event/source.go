@@ -32,6 +32,13 @@ type Source interface {
 	Receive(ctx context.Context, r *Request) (*Receipt, error)
 }
 
+// Handshaker is a [Source] that also takes requests that are no events, by
+// methods of their own: a sender asks, and is answered.
+type Handshaker interface {
+	// Methods are taken beside those of the source's settings.
+	Methods() []string
+}
+
 // Receipt is what a source makes of a request it accepts.
 type Receipt struct {
 	// Event is to be stored before the answer is sent; nil when the request

@@ -17,6 +17,7 @@ import (
 
 	"github.com/trotline/trotline/engine"
 	"github.com/trotline/trotline/engine/config"
+	"github.com/trotline/trotline/event"
 	"github.com/trotline/trotline/sources/webhook"
 )
 
@@ -102,27 +103,43 @@ func (c *sendCommand) request(ctx context.Context, conf *config.Config, source *
 	if method == "" && len(source.Methods) > 0 {
 		method = source.Methods[0]
 	}
-	headers, query, err := webhook.Sign(settings, payload, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("cannot sign for %s: %w", source.Name, err)
-	}
 	target, err := c.target(conf, source)
 	if err != nil {
 		return nil, err
 	}
-	q := target.Query()
-	maps.Copy(q, query)
-	target.RawQuery = q.Encode()
-	r, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(payload))
+	signed := unsigned(conf, source, method, target, payload)
+	if err := c.addHeaders(signed.Header); err != nil { // some of them may be signed
+		return nil, err
+	}
+	if err := webhook.Sign(settings, signed); err != nil {
+		return nil, fmt.Errorf("cannot sign for %s: %w", source.Name, err)
+	}
+	_, target.RawQuery, _ = strings.Cut(signed.URL, "?")
+	r, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(signed.Body))
 	if err != nil {
 		return nil, fail(exitUsage, "%w", err)
 	}
-	maps.Copy(r.Header, headers)
+	maps.Copy(r.Header, signed.Header)
 	r.Header.Set("User-Agent", "trotline-send/"+readBuild().Version)
-	if json.Valid(payload) && r.Header.Get("Content-Type") == "" {
+	return r, c.addHeaders(r.Header)
+}
+
+// unsigned is the request as the door will see it: under the URL that senders call.
+func unsigned(conf *config.Config, source *config.Source, method string, target *url.URL, payload []byte) *event.Request {
+	base := target.Scheme + "://" + target.Host
+	for _, public := range []string{conf.Server.PublicURL, source.PublicURL} {
+		if public != "" {
+			base = strings.TrimSuffix(public, "/")
+		}
+	}
+	r := &event.Request{
+		Method: method, URL: base + target.RequestURI(), Path: target.EscapedPath(), Query: target.Query(),
+		Header: http.Header{}, Body: payload, Time: time.Now(),
+	}
+	if json.Valid(payload) {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	return r, c.addHeaders(r.Header)
+	return r
 }
 
 func (c *sendCommand) addHeaders(h http.Header) error {

@@ -50,17 +50,19 @@ func (p *proof) keptHeader(h http.Header) http.Header {
 	for _, name := range credentials {
 		delete(kept, name)
 	}
-	if p.header != "" {
-		kept.Del(p.header)
+	for _, name := range p.secretHeaders {
+		delete(kept, name)
 	}
 	return kept
 }
 
 func (p *proof) keptQuery(q url.Values) url.Values {
-	if p.query == "" {
+	if len(p.secretQuery) == 0 {
 		return q
 	}
 	kept := maps.Clone(q)
-	kept.Del(p.query)
+	for _, name := range p.secretQuery {
+		kept.Del(name)
+	}
 	return kept
 }

@@ -16,20 +16,20 @@ const maxName = 1024
 // else the place where the preset's sender writes it, else nowhere.
 type naming struct {
 	expr event.Expr
-	ref  verify.Ref
+	spot verify.Spot
 }
 
 // nameEvent sets the event's id and type. An id that should be there and is not
 // is refused: under another one the event's repetitions would not be recognized.
 func (s *source) nameEvent(e *event.Event) error {
-	id, err := s.id.eval(e, "id")
+	id, found, err := s.id.eval(e, "id")
 	if err != nil {
 		return err
 	}
-	if id == "" && !s.id.ref.IsZero() {
-		return event.Refuse(http.StatusBadRequest, "id", "The event's id is missing: %s.", s.id.ref)
+	if !found {
+		return event.Refuse(http.StatusBadRequest, "id", "The event's id is missing: %s.", s.id.spot)
 	}
-	typ, err := s.typ.eval(e, "event_type")
+	typ, _, err := s.typ.eval(e, "event_type")
 	if err != nil {
 		return err
 	}
@@ -40,26 +40,27 @@ func (s *source) nameEvent(e *event.Event) error {
 	return nil
 }
 
-// eval is the name, "" where there is none; what it is called makes the refusal's reason.
-func (n naming) eval(e *event.Event, called string) (string, error) {
-	text := ""
+// eval is the name, "" where there is none, and whether what should be there is;
+// what it is called makes the refusal's reason.
+func (n naming) eval(e *event.Event, called string) (text string, found bool, err error) {
+	found = true
 	switch {
 	case n.expr != nil:
 		v, err := n.expr.Eval(e, nil)
 		if err != nil {
-			return "", event.Refuse(http.StatusBadRequest, called, "The %s cannot be made of this request: %s.", called, cause(err))
+			return "", false, event.Refuse(http.StatusBadRequest, called, "The %s cannot be made of this request: %s.", called, cause(err))
 		}
 		var ok bool
 		if text, ok = v.(string); !ok || text == "" {
-			return "", event.Refuse(http.StatusBadRequest, called, "The %s is empty.", called)
+			return "", false, event.Refuse(http.StatusBadRequest, called, "The %s is empty.", called)
 		}
-	case !n.ref.IsZero():
-		text = n.ref.Find(e)
+	case !n.spot.IsZero():
+		text, found = n.spot.Find(e)
 	}
 	if len(text) > maxName {
-		return "", event.Refuse(http.StatusBadRequest, called, "The %s is longer than %d bytes.", called, maxName)
+		return "", false, event.Refuse(http.StatusBadRequest, called, "The %s is longer than %d bytes.", called, maxName)
 	}
-	return text, nil
+	return text, found, nil
 }
 
 // cause is why an expression failed, without its text: that is the user's, not the sender's.

@@ -3,6 +3,8 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/trotline/trotline/event"
@@ -12,12 +14,14 @@ import (
 // proof is how a sender proves itself, ready for use.
 type proof struct {
 	verify.Verifier
-	scheme *verify.Scheme // nil where nothing is signed
-	header string         // holds the secret itself; "" if no header does
-	query  string         // likewise
+	scheme *verify.Scheme // nil where nothing is proven
+	signed *verify.Signed // likewise
+	given  verify.Given
+	// Where a secret itself stands: it is not stored.
+	secretHeaders, secretQuery []string
 }
 
-const waysHint = "give one of preset, hmac, api_key, bearer and basic, or write verify: none"
+const waysHint = "give one of preset, scheme, hmac, api_key, bearer and basic, or write verify: none"
 
 // newProof makes the one way that is written down. There is no default: a
 // source that verifies nothing says so.
@@ -32,25 +36,22 @@ func newProof(v *Verify) (*proof, *event.FieldError) {
 	case len(ways) > 1:
 		return nil, &event.FieldError{Path: "verify", Msg: "says both " + strings.Join(ways, " and "),
 			Hint: "a source has one way; make a source of each"}
-	case len(v.Secrets) > 0 && v.Preset == "":
-		return nil, &event.FieldError{Path: "verify.secrets", Msg: "belongs to a preset", Hint: "write it inside " + ways[0]}
+	case len(v.Secrets) > 0 && v.Preset == "" && v.Scheme == nil:
+		return nil, &event.FieldError{Path: "verify.secrets", Msg: "belongs to a preset or a scheme", Hint: "write it inside " + ways[0]}
+	case len(v.With) > 0 && v.Preset == "" && v.Scheme == nil:
+		return nil, &event.FieldError{Path: "verify.with", Msg: "belongs to a preset or a scheme"}
 	}
-	switch {
-	case v.Preset != "":
-		return newPreset(v.Preset, v.Secrets)
-	case v.HMAC != nil:
-		return newHMAC(v.HMAC)
-	case v.APIKey != nil:
-		return newAPIKey(v.APIKey)
-	case v.Bearer != nil:
-		return newWay("verify.bearer", func() (verify.Verifier, error) { return verify.NewBearer(v.Bearer.Tokens) })
-	case v.Basic != nil:
-		return newWay("verify.basic", func() (verify.Verifier, error) { return verify.NewBasic(v.Basic.Users) })
+	if v.Way != "" {
+		if v.Way != "none" {
+			return nil, &event.FieldError{Path: "verify", Msg: fmt.Sprintf("unknown way %q", v.Way), Hint: waysHint}
+		}
+		return &proof{Verifier: verify.Unverified{}}, nil
 	}
-	if v.Scheme != "none" {
-		return nil, &event.FieldError{Path: "verify", Msg: fmt.Sprintf("unknown way %q", v.Scheme), Hint: waysHint}
+	w, problem := v.way()
+	if problem != nil {
+		return nil, problem
 	}
-	return &proof{Verifier: verify.Unverified{}}, nil
+	return w.proof()
 }
 
 // ways are the names of those that are written down.
@@ -61,8 +62,9 @@ func (v *Verify) ways() []string {
 			ways = append(ways, name)
 		}
 	}
-	add("none", v.Scheme != "")
+	add("none", v.Way != "")
 	add("preset", v.Preset != "")
+	add("scheme", v.Scheme != nil)
 	add("hmac", v.HMAC != nil)
 	add("api_key", v.APIKey != nil)
 	add("bearer", v.Bearer != nil)
@@ -70,72 +72,133 @@ func (v *Verify) ways() []string {
 	return ways
 }
 
-func newPreset(name string, secrets []event.Secret) (*proof, *event.FieldError) {
-	scheme, err := verify.Preset(name)
-	if err != nil {
-		return nil, fieldError("verify.preset", err)
-	}
-	return newSigned(scheme, "verify.secrets", secrets)
+// way is a scheme with what the user gave it, and with the words under which
+// both stand in the file.
+type way struct {
+	scheme  *verify.Scheme
+	given   verify.Given
+	secrets string // the path of the secrets
 }
 
-func newHMAC(h *HMAC) (*proof, *event.FieldError) {
-	if !event.ValidHeaderName(h.Header) {
-		return nil, &event.FieldError{Path: "verify.hmac.header", Msg: fmt.Sprintf("%q is not the name of a header", h.Header)}
+// way makes the scheme of what is written. The shorthands are schemes too.
+func (v *Verify) way() (*way, *event.FieldError) {
+	switch {
+	case v.Preset != "":
+		preset, err := verify.FindPreset(v.Preset)
+		if err != nil {
+			return nil, fieldError("verify.preset", err)
+		}
+		return &way{preset.Scheme, verify.Given{Secrets: v.Secrets, Inputs: v.With}, "verify.secrets"}, nil
+	case v.Scheme != nil:
+		scheme, err := verify.Compile(*v.Scheme)
+		if err != nil {
+			return nil, fieldError("verify.scheme", err)
+		}
+		return &way{scheme, verify.Given{Secrets: v.Secrets, Inputs: v.With}, "verify.secrets"}, nil
+	case v.HMAC != nil:
+		return shorthand("verify.hmac", "secrets", v.HMAC.definition, v.HMAC.Secrets)
+	case v.APIKey != nil:
+		return shorthand("verify.api_key", "keys", v.APIKey.definition, v.APIKey.Keys)
+	case v.Bearer != nil:
+		return shorthand("verify.bearer", "tokens", v.Bearer.definition, v.Bearer.Tokens)
 	}
-	scheme, err := h.scheme()
-	if err != nil {
-		return nil, fieldError("verify.hmac", err)
-	}
-	return newSigned(scheme, "verify.hmac.secrets", h.Secrets)
+	return shorthand("verify.basic", "users", v.Basic.definition, v.Basic.pairs())
 }
 
-// scheme is the signature of a body, and of nothing else, under a header.
-func (h *HMAC) scheme() (*verify.Scheme, error) {
+func shorthand(path, secrets string, definition func() (verify.Definition, *event.FieldError), given []event.Secret) (*way, *event.FieldError) {
+	d, problem := definition()
+	if problem != nil {
+		problem.Path = strings.TrimSuffix(path+"."+problem.Path, ".")
+		return nil, problem
+	}
+	scheme, err := verify.Compile(d)
+	if err != nil {
+		return nil, fieldError(path, err)
+	}
+	return &way{scheme, verify.Given{Secrets: given}, path + "." + secrets}, nil
+}
+
+func (w *way) proof() (*proof, *event.FieldError) {
+	signed, err := w.scheme.Verifier(w.given)
+	if err != nil {
+		var f *event.FieldError
+		if errors.As(err, &f) && f.Path == "secrets" {
+			return nil, &event.FieldError{Path: w.secrets, Msg: f.Msg, Hint: f.Hint}
+		}
+		return nil, fieldError("verify", err)
+	}
+	p := &proof{Verifier: signed, scheme: w.scheme, signed: signed, given: w.given}
+	p.secretHeaders, p.secretQuery = w.scheme.SecretsAt()
+	return p, nil
+}
+
+// definition is the signature of a body, and of nothing else, under a header.
+func (h *HMAC) definition() (verify.Definition, *event.FieldError) {
 	d := verify.Definition{
-		Header: h.Header, Tag: h.Prefix, Algorithm: h.Algorithm, Encoding: h.Encoding,
-		Content: "{body}",
+		Algorithm: "hmac-sha256", Content: "{body}",
+		Signature: verify.SignatureDefinition{At: verify.Places{"header:" + h.Header}, Tag: h.Prefix, Encoding: "hex"},
 	}
-	if d.Algorithm == "" {
-		d.Algorithm = "sha256"
+	if h.Algorithm != "" {
+		d.Algorithm = "hmac-" + h.Algorithm
 	}
-	if d.Encoding == "" {
-		d.Encoding = "hex"
+	if h.Encoding != "" {
+		d.Signature.Encoding = h.Encoding
 	}
-	return verify.Compile(d)
+	return d, headerName("header", h.Header)
 }
 
-func newSigned(scheme *verify.Scheme, path string, secrets []event.Secret) (*proof, *event.FieldError) {
-	v, err := scheme.Verifier(secrets)
-	if err != nil {
-		return nil, fieldError(path, err)
+// definition is a token in a header or in the query.
+func (a *APIKey) definition() (verify.Definition, *event.FieldError) {
+	switch {
+	case (a.Header == "") == (a.Query == ""):
+		return verify.Definition{}, &event.FieldError{Msg: "needs either header or query: where the sender writes the key"}
+	case a.Header != "":
+		return token("header:"+a.Header, "", ""), headerName("header", a.Header)
 	}
-	return &proof{Verifier: v, scheme: scheme}, nil
+	return token("query:"+a.Query, "", ""), nil
 }
 
-func newAPIKey(a *APIKey) (*proof, *event.FieldError) {
-	if a.Header != "" && !event.ValidHeaderName(a.Header) {
-		return nil, &event.FieldError{Path: "verify.api_key.header", Msg: fmt.Sprintf("%q is not the name of a header", a.Header)}
-	}
-	v, err := verify.NewAPIKey(a.Header, a.Query, a.Keys)
-	if err != nil {
-		return nil, fieldError("verify.api_key", err)
-	}
-	return &proof{Verifier: v, header: a.Header, query: a.Query}, nil
+func (b *Bearer) definition() (verify.Definition, *event.FieldError) {
+	return token("header:Authorization", "Bearer ", ""), nil
 }
 
-func newWay(path string, open func() (verify.Verifier, error)) (*proof, *event.FieldError) {
-	v, err := open()
-	if err != nil {
-		return nil, fieldError(path, err)
+func (b *Basic) definition() (verify.Definition, *event.FieldError) {
+	for user, password := range b.Users {
+		switch {
+		case user == "" || strings.Contains(user, ":"):
+			return verify.Definition{}, &event.FieldError{Path: "users", Msg: fmt.Sprintf("%q cannot be a user's name: it must have letters and no colon", user)}
+		case strings.TrimSpace(password.Reveal()) == "":
+			return verify.Definition{}, &event.FieldError{Path: "users", Msg: fmt.Sprintf("the password of %s is empty", user)}
+		}
 	}
-	return &proof{Verifier: v}, nil
+	return token("header:Authorization", "Basic ", "base64"), nil
+}
+
+// pairs are the users with their passwords, by name, so that the same one signs each time.
+func (b *Basic) pairs() []event.Secret {
+	var pairs []event.Secret
+	for _, user := range slices.Sorted(maps.Keys(b.Users)) {
+		pairs = append(pairs, event.Secret(user+":"+b.Users[user].Reveal()))
+	}
+	return pairs
+}
+
+func token(at, tag, encoding string) verify.Definition {
+	return verify.Definition{Algorithm: "token", Signature: verify.SignatureDefinition{At: verify.Places{at}, Tag: tag, Encoding: encoding}}
+}
+
+func headerName(path, name string) *event.FieldError {
+	if event.ValidHeaderName(name) {
+		return nil
+	}
+	return &event.FieldError{Path: path, Msg: fmt.Sprintf("%q is not the name of a header", name)}
 }
 
 // fieldError gives an error its place in the settings and keeps its hint.
 func fieldError(path string, err error) *event.FieldError {
 	var f *event.FieldError
 	if errors.As(err, &f) {
-		return &event.FieldError{Path: path, Msg: f.Msg, Hint: f.Hint}
+		return &event.FieldError{Path: strings.TrimSuffix(path+"."+f.Path, "."), Msg: f.Msg, Hint: f.Hint}
 	}
 	return &event.FieldError{Path: path, Msg: err.Error()}
 }

@@ -1,6 +1,9 @@
 package webhook
 
-import "github.com/trotline/trotline/event"
+import (
+	"github.com/trotline/trotline/event"
+	"github.com/trotline/trotline/sources/webhook/verify"
+)
 
 // Settings are what a webhook source is told beside what every source has
 // (path, methods, max_body, allow_ips, public_url, split).
@@ -13,13 +16,15 @@ type Settings struct {
 
 // Verify is how a sender proves itself: exactly one of the ways.
 type Verify struct {
-	Scheme  string         `yaml:"scheme" short:"true" enum:"none" doc:"none: whoever knows the address is believed"`
-	HMAC    *HMAC          `yaml:"hmac" doc:"a signature of the body in a header"`
-	APIKey  *APIKey        `yaml:"api_key" doc:"a shared secret in a header or the query"`
-	Bearer  *Bearer        `yaml:"bearer" doc:"a token in the Authorization header"`
-	Basic   *Basic         `yaml:"basic" doc:"a user and a password in the Authorization header"`
-	Preset  string         `yaml:"preset" doc:"a provider whose way of signing is known"`
-	Secrets []event.Secret `yaml:"secrets" doc:"the preset's secrets; a signature by any of them counts"`
+	Way     string                  `yaml:"way" short:"true" enum:"none" doc:"none: whoever knows the address is believed"`
+	HMAC    *HMAC                   `yaml:"hmac" doc:"a signature of the body in a header"`
+	APIKey  *APIKey                 `yaml:"api_key" doc:"a shared secret in a header or the query"`
+	Bearer  *Bearer                 `yaml:"bearer" doc:"a token in the Authorization header"`
+	Basic   *Basic                  `yaml:"basic" doc:"a user and a password in the Authorization header"`
+	Preset  string                  `yaml:"preset" doc:"a provider whose way of signing is known"`
+	Scheme  *verify.Definition      `yaml:"scheme" doc:"any other way of signing, as data; docs/schemes.md has its words"`
+	Secrets []event.Secret          `yaml:"secrets" doc:"the preset's or the scheme's secrets, or the sender's public keys; a signature by any of them counts"`
+	With    map[string]event.Secret `yaml:"with" doc:"what else the preset or the scheme asks for"`
 }
 
 // HMAC is a signature of the body in a header.

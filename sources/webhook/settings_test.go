@@ -14,30 +14,30 @@ func TestValidate(t *testing.T) {
 		verify *Verify
 		want   string // "" is valid
 	}{
-		{"missing", nil, "verify: is missing (give one of preset, hmac, api_key, bearer and basic, or write verify: none)"},
+		{"missing", nil, "verify: is missing (give one of preset, scheme, hmac, api_key, bearer and basic, or write verify: none)"},
 		{"empty", &Verify{}, "verify: says nothing (give one of"},
-		{"none", &Verify{Scheme: "none"}, ""},
-		{"some", &Verify{Scheme: "some"}, `verify: unknown way "some"`},
-		{"two ways", &Verify{Scheme: "none", HMAC: &HMAC{Header: "X", Secrets: secrets}}, "verify: says both none and hmac"},
-		{"secrets without a preset", &Verify{Scheme: "none", Secrets: secrets}, "verify.secrets: belongs to a preset (write it inside none)"},
+		{"none", &Verify{Way: "none"}, ""},
+		{"some", &Verify{Way: "some"}, `verify: unknown way "some"`},
+		{"two ways", &Verify{Way: "none", HMAC: &HMAC{Header: "X", Secrets: secrets}}, "verify: says both none and hmac"},
+		{"secrets without a preset", &Verify{Way: "none", Secrets: secrets}, "verify.secrets: belongs to a preset or a scheme (write it inside none)"},
 		{"hmac", &Verify{HMAC: &HMAC{Header: "X", Secrets: secrets}}, ""},
 		{"hmac with everything", &Verify{HMAC: &HMAC{Header: "x-sig", Prefix: "v1=", Algorithm: "sha512", Encoding: "base64url", Secrets: secrets}}, ""},
 		{"hmac without a header", &Verify{HMAC: &HMAC{Secrets: secrets}}, `verify.hmac.header: "" is not the name of a header`},
 		{"hmac with an odd header", &Verify{HMAC: &HMAC{Header: "X Sig:", Secrets: secrets}}, `verify.hmac.header: "X Sig:" is not`},
-		{"hmac with an unknown algorithm", &Verify{HMAC: &HMAC{Header: "X", Algorithm: "md5", Secrets: secrets}}, `verify.hmac: unknown algorithm "md5"`},
+		{"hmac with an unknown algorithm", &Verify{HMAC: &HMAC{Header: "X", Algorithm: "md4", Secrets: secrets}}, `verify.hmac.algorithm: unknown word "hmac-md4"`},
 		{"hmac without secrets", &Verify{HMAC: &HMAC{Header: "X"}}, "verify.hmac.secrets: needs at least one secret"},
-		{"hmac with an empty secret", &Verify{HMAC: &HMAC{Header: "X", Secrets: []event.Secret{"topsecret", ""}}}, "verify.hmac.secrets: secret 2: is empty"},
+		{"hmac with an empty secret", &Verify{HMAC: &HMAC{Header: "X", Secrets: []event.Secret{"topsecret", ""}}}, "verify.hmac.secrets: number 2 is empty"},
 		{"preset", &Verify{Preset: "shopify", Secrets: secrets}, ""},
 		{"a misspelt preset", &Verify{Preset: "shoppify", Secrets: secrets}, `verify.preset: unknown preset "shoppify" (did you mean shopify?`},
 		{"preset without secrets", &Verify{Preset: "github"}, "verify.secrets: needs at least one secret"},
-		{"a secret that is not base64", &Verify{Preset: "standard_webhooks", Secrets: []event.Secret{"topsecret!"}}, "verify.secrets: secret 1: is not base64"},
+		{"a secret that is not base64", &Verify{Preset: "standard_webhooks", Secrets: []event.Secret{"topsecret!"}}, "verify.secrets: number 1 is not base64"},
 		{"api key", &Verify{APIKey: &APIKey{Header: "X", Keys: secrets}}, ""},
 		{"api key nowhere", &Verify{APIKey: &APIKey{Keys: secrets}}, "verify.api_key: needs either header or query"},
 		{"api key in an odd header", &Verify{APIKey: &APIKey{Header: "a b", Keys: secrets}}, `verify.api_key.header: "a b" is not`},
 		{"bearer", &Verify{Bearer: &Bearer{Tokens: secrets}}, ""},
-		{"bearer without tokens", &Verify{Bearer: &Bearer{}}, "verify.bearer: tokens: needs at least one"},
+		{"bearer without tokens", &Verify{Bearer: &Bearer{}}, "verify.bearer.tokens: needs at least one"},
 		{"basic", &Verify{Basic: &Basic{Users: map[string]event.Secret{"ann": "x"}}}, ""},
-		{"basic without users", &Verify{Basic: &Basic{}}, "verify.basic: users: needs at least one"},
+		{"basic without users", &Verify{Basic: &Basic{}}, "verify.basic.users: needs at least one"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestValidate(t *testing.T) {
 func TestSignIsWhatReceiveTakes(t *testing.T) {
 	secrets := []event.Secret{"c2VjcmV0", "b3RoZXI="}
 	for name, v := range map[string]*Verify{
-		"none":              {Scheme: "none"},
+		"none":              {Way: "none"},
 		"hmac":              {HMAC: &HMAC{Header: "x-sig", Prefix: "sha1=", Algorithm: "sha1", Encoding: "base64", Secrets: secrets}},
 		"api key":           {APIKey: &APIKey{Header: "X-Key", Keys: secrets}},
 		"query":             {APIKey: &APIKey{Query: "key", Keys: secrets}},
@@ -77,14 +77,12 @@ func TestSignIsWhatReceiveTakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &Settings{Verify: v}
 			const body = `{"id":"1"}`
-			h, q, err := Sign(s, []byte(body), now)
-			if err != nil {
+			r := request(body)
+			if err := Sign(s, r); err != nil {
 				t.Fatal(err)
 			}
-			r := request(body)
-			r.Header, r.Query = h, q
 			if _, refused := receive(t, opened(t, s), r); refused != "" {
-				t.Errorf("%v %v is refused: %s", h, q, refused)
+				t.Errorf("%v %v is refused: %s", r.Header, r.Query, refused)
 			}
 			if name == "none" {
 				return
@@ -94,7 +92,7 @@ func TestSignIsWhatReceiveTakes(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := Sign(&Settings{}, nil, now); err == nil {
+	if err := Sign(&Settings{}, request("")); err == nil {
 		t.Error("signed without knowing how")
 	}
 }

@@ -38,7 +38,7 @@ func open(settings any, o event.SourceOptions) (event.Source, error) {
 	}
 	src := &source{name: o.Name, proof: p, decode: s.Decode, id: naming{expr: s.ID}, typ: naming{expr: s.EventType}}
 	if p.scheme != nil {
-		src.id.ref, src.typ.ref = p.scheme.ID(), p.scheme.Type()
+		src.id.spot, src.typ.spot = p.scheme.ID(), p.scheme.Type()
 	}
 	return src, nil
 }
@@ -48,8 +48,14 @@ func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, e
 	if err := plainEncoding(r.Header); err != nil {
 		return nil, err
 	}
+	if receipt, err := s.proof.unsignedHandshake(r); receipt != nil || err != nil {
+		return receipt, err
+	}
 	if err := s.proof.Verify(r); err != nil {
 		return nil, err
+	}
+	if receipt, err := s.proof.signedHandshake(r); receipt != nil || err != nil {
+		return receipt, err
 	}
 	body, err := s.body(r)
 	if err != nil {
@@ -66,7 +72,7 @@ func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, e
 	if err := s.nameEvent(e); err != nil {
 		return nil, err
 	}
-	return &event.Receipt{Event: e}, nil
+	return s.proof.accepted(r, e)
 }
 
 // plainEncoding refuses compressed bodies: not in this version.

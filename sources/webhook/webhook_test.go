@@ -27,7 +27,7 @@ func opened(t testing.TB, s *Settings) event.Source {
 	t.Helper()
 	kind := Kind()
 	if s.Verify == nil {
-		s.Verify = &Verify{Scheme: "none"}
+		s.Verify = &Verify{Way: "none"}
 	}
 	if problems := s.Validate(); problems != nil {
 		t.Fatal(problems[0])
@@ -164,12 +164,10 @@ func TestNames(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			src := opened(t, &tt.settings)
-			h, _, err := Sign(&tt.settings, []byte(tt.body), now)
-			if err != nil {
+			r := request(tt.body)
+			if err := Sign(&tt.settings, r); err != nil {
 				t.Fatal(err)
 			}
-			r := request(tt.body)
-			r.Header = h
 			e, refused := receive(t, src, r)
 			if refused != tt.refused {
 				t.Fatalf("got %q, want %q", refused, tt.refused)
@@ -207,13 +205,10 @@ func TestGitHubForm(t *testing.T) {
 		t.Errorf("got %v %v, type %q", value, err, e.Type)
 	}
 	for body, want := range map[string]string{"payload=%7B": "400 decode", "other=1": "400 decode", "payload=1&payload=2": "400 decode", "%zz": "400 decode"} {
-		h, _, err := Sign(&Settings{Verify: &Verify{Preset: "github", Secrets: []event.Secret{secret}}}, []byte(body), now)
-		if err != nil {
+		r := request(body, "Content-Type", "application/x-www-form-urlencoded")
+		if err := Sign(&Settings{Verify: &Verify{Preset: "github", Secrets: []event.Secret{secret}}}, r); err != nil {
 			t.Fatal(err)
 		}
-		h.Set("Content-Type", "application/x-www-form-urlencoded")
-		r := request(body)
-		r.Header = h
 		if _, got := receive(t, src, r); got != want {
 			t.Errorf("%s: got %q, want %q", body, got, want)
 		}
@@ -273,13 +268,11 @@ func FuzzReceive(f *testing.F) {
 	settings := &Settings{Verify: &Verify{Preset: "github", Secrets: []event.Secret{"s"}}}
 	src := opened(f, settings)
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		h, _, err := Sign(settings, body, now)
-		if err != nil {
+		r := request(string(body))
+		if err := Sign(settings, r); err != nil {
 			t.Fatal(err)
 		}
-		h["Content-Type"] = []string{contentType}
-		r := request(string(body))
-		r.Header = h
+		r.Header["Content-Type"] = []string{contentType}
 		e, refused := receive(t, src, r)
 		if refused != "" {
 			return

@@ -14,15 +14,15 @@ func TestSecretsThatCannotVerify(t *testing.T) {
 		secrets []event.Secret
 		want    string
 	}{
-		{"github", nil, "needs at least one secret"},
-		{"github", []event.Secret{""}, "secret 1: is empty"},
-		{"github", []event.Secret{"good", " \n"}, "secret 2: is empty"},
-		{"standard_webhooks", []event.Secret{"whsec_"}, "secret 1: is empty"},
-		{"standard_webhooks", []event.Secret{"whsec_===="}, "secret 1: is empty"},
-		{"standard_webhooks", []event.Secret{"whsec_hunter2!"}, "secret 1: is not base64: copy it again from the sender's page"},
+		{"github", nil, "secrets: needs at least one secret"},
+		{"github", []event.Secret{""}, "secrets: number 1 is empty"},
+		{"github", []event.Secret{"good", " \n"}, "secrets: number 2 is empty"},
+		{"standard_webhooks", []event.Secret{"whsec_"}, "secrets: number 1 is empty"},
+		{"standard_webhooks", []event.Secret{"whsec_===="}, "secrets: number 1 is empty"},
+		{"standard_webhooks", []event.Secret{"whsec_hunter2!"}, "secrets: number 1 is not base64: copy it again from the sender's page"},
 	}
 	for _, tt := range tests {
-		_, err := preset(t, tt.preset).Verifier(tt.secrets)
+		_, err := preset(t, tt.preset).Verifier(Given{Secrets: tt.secrets})
 		if err == nil || err.Error() != tt.want {
 			t.Errorf("%s: the error is %v, want %s", tt.preset, err, tt.want)
 		}
@@ -31,39 +31,86 @@ func TestSecretsThatCannotVerify(t *testing.T) {
 
 func TestCompileRefuses(t *testing.T) {
 	good := func() Definition {
-		return Definition{Header: "X", Separator: ",", Algorithm: "sha256", Encoding: "hex", Content: "{timestamp}.{body}",
-			Timestamp: &TimestampDefinition{Field: "t=", Unit: "s", Tolerance: "5m"}}
+		return Definition{Algorithm: "hmac-sha256", Content: "{timestamp}.{body}",
+			Signature: SignatureDefinition{At: Places{"header:X"}, List: ",", Encoding: "hex"},
+			Timestamp: TimestampDefinition{At: "item:t=", Unit: "s", Tolerance: "5m"}}
 	}
 	if _, err := Compile(good()); err != nil {
 		t.Fatal(err)
 	}
+	shake := func(d *Definition, h HandshakeDefinition) { d.Handshake = []HandshakeDefinition{h} }
+	get := map[string]string{"method": "GET"}
 	tests := []struct {
 		change func(*Definition)
 		want   string
 	}{
-		{func(d *Definition) { d.Header = "" }, "header is missing"},
-		{func(d *Definition) { d.Algorithm = "md5" }, `unknown algorithm "md5"`},
-		{func(d *Definition) { d.Encoding = "" }, `unknown encoding ""`},
-		{func(d *Definition) { d.Key.Encoding = "rot13" }, `key: unknown encoding "rot13"`},
-		{func(d *Definition) { d.Content = "" }, "the body is not signed"},
-		{func(d *Definition) { d.Content = "{timestamp}" }, "the body is not signed"},
-		{func(d *Definition) { d.Content = "{body}" }, "need each other"},
-		{func(d *Definition) { d.Timestamp = nil }, "need each other"},
-		{func(d *Definition) { d.Content = "{timestamp}{url}{body}" }, "unknown part {url}"},
-		{func(d *Definition) { d.Content = "{timestamp}{header:}{body}" }, "unknown part {header:}"},
-		{func(d *Definition) { d.Content = "{timestamp}{body" }, "is not closed"},
-		{func(d *Definition) { d.Separator = "" }, "a field needs a list"},
-		{func(d *Definition) { d.Timestamp.Header = "Y" }, "either header or field"},
-		{func(d *Definition) { d.Timestamp.Field = "" }, "either header or field"},
-		{func(d *Definition) { d.Timestamp.Unit = "fortnights" }, `unknown unit "fortnights"`},
-		{func(d *Definition) { d.Timestamp.Tolerance = "" }, "tolerance"},
-		{func(d *Definition) { d.ID = "the body" }, "id: \"the body\" leads nowhere"},
-		{func(d *Definition) { d.Type = "header:" }, "type: \"header:\" leads nowhere"},
+		{func(d *Definition) { d.Algorithm = "hmac-sha255" }, `algorithm: unknown word "hmac-sha255" (did you mean hmac-sha256?)`},
+		{func(d *Definition) { d.Algorithm = "" }, "algorithm: is missing (there are ecdsa-sha1"},
+		{func(d *Definition) { d.Algorithm = "sha256" }, "content: anyone can make a hash without a secret (put {secret} in it"},
+		{func(d *Definition) { d.Algorithm = "token" }, "content: a token signs nothing"},
+		{func(d *Definition) { d.Signature.At = nil }, "signature.at: is missing"},
+		{func(d *Definition) { d.Signature.At = Places{"haeder:X"} }, `signature.at: "haeder:X" leads nowhere: did you mean header?`},
+		{func(d *Definition) { d.Signature.At = Places{"header:"} }, `signature.at: "header:" leads nowhere`},
+		{func(d *Definition) { d.Signature.At = Places{"body"} }, "signature.at: body is not a place for a signature"},
+		{func(d *Definition) { d.Signature.At = Places{"timestamp"} }, "signature.at: timestamp cannot stand here"},
+		{func(d *Definition) { d.Signature.Encoding = "" }, "signature.encoding: is missing"},
+		{func(d *Definition) { d.Signature.Encoding = "hexx" }, `signature.encoding: unknown word "hexx" (did you mean hex?)`},
+		{func(d *Definition) { d.Signature.Tag = "*" }, "signature.tag: a * needs what follows it"},
+		{func(d *Definition) { d.Signature.List = "" }, "timestamp.at: item:t= needs a list (say in signature.list"},
+		{func(d *Definition) { d.Key.Encoding = "rot13" }, `key.encoding: unknown word "rot13"`},
+		{func(d *Definition) { d.Key.Digest = "rot13" }, `key.digest: unknown word "rot13"`},
+		{func(d *Definition) { d.Key.Published = Places{"x"} }, "key.published: belongs to an algorithm with public keys"},
+		{func(d *Definition) { d.Content = "" }, "content: the body is not signed"},
+		{func(d *Definition) { d.Content = "{timestamp}" }, "content: the body is not signed"},
+		{func(d *Definition) { d.Content = "{body}" }, "content: the timestamp is not signed"},
+		{func(d *Definition) { d.Timestamp = TimestampDefinition{} }, "content: {timestamp} needs the timestamp setting"},
+		{func(d *Definition) { d.Content = "{timestamp}{uri:x}{body}" }, `content: "uri:x" leads nowhere`},
+		{func(d *Definition) { d.Content = "{timestamp}{boddy}" }, `content: "boddy" leads nowhere: did you mean body?`},
+		{func(d *Definition) { d.Content = "{timestamp}{ body.a..b }" }, "a name between two dots is missing"},
+		{func(d *Definition) { d.Content = "{timestamp}{body | sha265}" }, `content: unknown filter "sha265": did you mean sha256?`},
+		{func(d *Definition) { d.Content = "{timestamp}{body" }, "content: {body is not closed"},
+		{func(d *Definition) { d.Content = "{timestamp}{?{body}" }, "content: {? is not closed"},
+		{func(d *Definition) { d.Content = "{timestamp}{?x}{body}" }, "content: {? … } without a place in it is never dropped"},
+		{func(d *Definition) { d.Content = `{timestamp}\q{body}` }, `content: unknown escape \q`},
+		{func(d *Definition) { d.Content = "{each.a}{timestamp}{body}" }, "content: each.a needs the each setting"},
+		{func(d *Definition) { d.Content = "{input:a}{timestamp}{body}" }, "content: input:a is not one of the inputs (describe it under inputs)"},
+		{func(d *Definition) { d.Each = "header:X" }, "each: header:X is not a list in the body"},
+		{func(d *Definition) { d.Timestamp.At = "" }, "timestamp.at: is missing"},
+		{func(d *Definition) { d.Timestamp.Unit = "fortnights" }, `timestamp.unit: unknown word "fortnights"`},
+		{func(d *Definition) { d.Timestamp.Tolerance = "" }, "timestamp.tolerance: "},
+		{func(d *Definition) { d.Require = []RequireDefinition{{At: "header:X"}} }, "require[0].is: is missing"},
+		{func(d *Definition) { d.Require = []RequireDefinition{{At: "header:X", Is: "{secret}"}} }, "require[0].is: {secret} cannot stand here"},
+		{func(d *Definition) { d.ID = "the body" }, `id: "the body" leads nowhere`},
+		{func(d *Definition) { d.ID = "{body | sha256}" }, "id: sha256 gives bytes, not a text (write | sha256 | hex)"},
+		{func(d *Definition) { d.Type = "header:" }, `type: "header:" leads nowhere`},
+		{func(d *Definition) { d.Type = "item:t=" }, "type: item:t= is not part of an event"},
+		{func(d *Definition) { shake(d, HandshakeDefinition{}) }, "handshake[0].when: is missing"},
+		{func(d *Definition) {
+			shake(d, HandshakeDefinition{When: get, Answer: AnswerDefinition{Body: "{secret}"}})
+		}, "handshake[0].answer.body: {secret} cannot stand here"},
+		{func(d *Definition) {
+			d.Inputs = map[string]string{"token": "a token"}
+			shake(d, HandshakeDefinition{When: get, Answer: AnswerDefinition{JSON: map[string]string{"a": "{input:token}"}}})
+		}, "handshake[0].answer.json.a: input:token would be shown to anyone"},
+		{func(d *Definition) {
+			shake(d, HandshakeDefinition{When: get, Answer: AnswerDefinition{Status: 302}})
+		}, "handshake[0].answer.status: 302 is not a success"},
+		{func(d *Definition) {
+			shake(d, HandshakeDefinition{When: get, Unsigned: true, Keep: "header:X"})
+		}, "handshake[0].when: anyone could leave a key"},
+		{func(d *Definition) {
+			shake(d, HandshakeDefinition{When: get, Unsigned: true, Call: CallDefinition{At: "body.url", Hosts: Places{"a.b"}}})
+		}, "handshake[0].call: anyone could make us call"},
+		{func(d *Definition) {
+			shake(d, HandshakeDefinition{When: get, Call: CallDefinition{At: "body.url", Hosts: Places{"*.com"}}})
+		}, `handshake[0].call.hosts: "*.com" must name a domain`},
 	}
 	for _, tt := range tests {
 		d := good()
 		tt.change(&d)
-		if _, err := Compile(d); err == nil || !strings.Contains(err.Error(), tt.want) {
+		_, err := Compile(d)
+		var f *event.FieldError
+		if !errors.As(err, &f) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("the error is %v, want %s", err, tt.want)
 		}
 	}
@@ -71,9 +118,11 @@ func TestCompileRefuses(t *testing.T) {
 
 func TestReadPresetsIsStrict(t *testing.T) {
 	for file, want := range map[string]string{
-		"a: {hedaer: X}": "hedaer",
-		"a: {header: X}": "presets.yaml: a: unknown algorithm",
-		"a: [":           "read presets.yaml",
+		"a: {alg: X}":                         "alg",
+		"a: {algorithm: X}":                   "presets.yaml: a: algorithm: unknown word",
+		"a: {like: b}":                        "presets.yaml: a: like: there is no b",
+		"a: {like: b}\nb: {like: c}\nc: {}\n": "is itself like another: name c",
+		"a: [":                                "read presets.yaml",
 	} {
 		if _, err := readPresets([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v, want %s", file, err, want)
@@ -82,12 +131,16 @@ func TestReadPresetsIsStrict(t *testing.T) {
 }
 
 func TestUnknownPreset(t *testing.T) {
-	const all = "there are github, shopify, standard_webhooks, stripe"
+	all, err := Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := "there are " + names(all)
 	for name, hint := range map[string]string{
-		"githbu": "did you mean github? " + all, "GitHub": "did you mean github? " + all,
-		"standard_webhook": "did you mean standard_webhooks? " + all, "paypal": all, "": all,
+		"githbu": "did you mean github? " + there, "GitHub": "did you mean github? " + there,
+		"standard_webhook": "did you mean standard_webhooks? " + there, "nobodys": there, "": there,
 	} {
-		_, err := Preset(name)
+		_, err := FindPreset(name)
 		var f *event.FieldError
 		if !errors.As(err, &f) || f.Hint != hint {
 			t.Errorf("%q: %v, want the hint %s", name, err, hint)

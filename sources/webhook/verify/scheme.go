@@ -1,123 +1,186 @@
 package verify
 
 import (
-	"fmt"
-	"hash"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/trotline/trotline/event"
 )
 
-// Scheme is a signature scheme ready for use. It is immutable.
+// Scheme is a [Definition] ready for use. It is immutable.
 type Scheme struct {
-	doc       string // the provider's page
-	header    string // canonical
-	separator string
-	tag       string
-	encoding  encoding
-	hash      func() hash.Hash
+	algorithm algorithm
+	content   template
+	at        []place
+	list      string
+	tag       tag
+	encoding  *encoding // nil: a token as it stands
 	key       keyRule
-	content   content
+	published []any
+	kept      bool
 	time      *timestamp // nil where no time is signed
-	id, typ   Ref
+	each      []string
+	required  []equality
+	inputs    map[string]string
+	id, typ   Spot
 	formField string
+	shakes    []handshake
+	accepted  *answer
 }
 
-// ID is where the sender's id of an event stands; the zero Ref where it gives none.
-func (s *Scheme) ID() Ref { return s.id }
+// ID is where the sender's id of an event stands; the zero Spot where it gives none.
+func (s *Scheme) ID() Spot { return s.id }
 
-// Type is where the sender's type of an event stands; the zero Ref where it gives none.
-func (s *Scheme) Type() Ref { return s.typ }
+// Type is where the sender's type of an event stands; the zero Spot where it gives none.
+func (s *Scheme) Type() Spot { return s.typ }
 
 // FormField is the field that holds the JSON when the body is a form, "" where the form itself is meant.
 func (s *Scheme) FormField() string { return s.formField }
 
-// Sign makes the headers that a sender with this secret would send with a body.
-// id is used where the scheme has the event's id in a header.
-func (s *Scheme) Sign(secret string, body []byte, now time.Time, id string) (http.Header, error) {
-	key, err := s.key.derive(event.Secret(secret))
-	if err != nil {
-		return nil, err
-	}
-	h := http.Header{}
-	if s.id.header != "" {
-		h.Set(s.id.header, id)
-	}
-	var stamp, prefix string
-	if t := s.time; t != nil {
-		stamp = strconv.FormatInt(now.Unix(), 10)
-		if t.header != "" {
-			h.Set(t.header, stamp)
-		} else {
-			prefix = t.field + stamp + s.separator
-		}
-	}
-	if err := s.content.check(h); err != nil {
-		return nil, fmt.Errorf("cannot sign: %w", err)
-	}
-	m := newMAC(s, key)
-	h.Set(s.header, prefix+s.tag+s.encoding.encode(m.sign(s, h, body, stamp)))
-	return h, nil
+// tag is what a signature begins with.
+type tag struct {
+	text string
+	any  bool // text stands somewhere, and anything before it
+	fold bool // in either case: the word before a blank, as in Authorization
 }
 
-// Verifier checks requests against this scheme with any of the secrets. There
-// must be one at least, and none that is empty.
-func (s *Scheme) Verifier(secrets []event.Secret) (*Signature, error) {
-	if len(secrets) == 0 {
-		return nil, fmt.Errorf("needs at least one secret")
-	}
-	v := &Signature{scheme: s, keys: make([]*macPool, len(secrets))}
-	for i, secret := range secrets {
-		key, err := s.key.derive(secret)
-		if err != nil {
-			return nil, fmt.Errorf("secret %d: %w", i+1, err)
-		}
-		v.keys[i] = newMACPool(s, key)
-	}
-	return v, nil
+func parseTag(text string) tag {
+	rest, any := strings.CutPrefix(text, "*")
+	return tag{text: rest, any: any, fold: strings.HasSuffix(rest, " ")}
 }
 
-// Signature verifies the signatures of a scheme.
-type Signature struct {
-	scheme *Scheme
-	keys   []*macPool
+// cut is what stands behind the tag.
+func (t tag) cut(item string) (text string, ok bool) {
+	switch {
+	case t.any:
+		_, text, ok = strings.Cut(item, t.text)
+		return text, ok
+	case t.fold:
+		if len(item) < len(t.text) || !strings.EqualFold(item[:len(t.text)], t.text) {
+			return "", false
+		}
+		return strings.TrimSpace(item[len(t.text):]), true
+	}
+	return strings.CutPrefix(item, t.text)
 }
 
-// Verify accepts a request if any signature it lists was made with any of the
-// secrets, so that a sender and we can change a secret at different times.
-func (v *Signature) Verify(r *event.Request) error {
-	s := v.scheme
-	given, err := single(r.Header, s.header, "signature")
-	if err != nil {
-		return err
-	}
-	var stamp string
-	if s.time != nil {
-		if stamp, err = s.time.text(r.Header, given, s.separator); err != nil {
-			return err
+// maxNumbered is how far numbered headers go, and maxSignatures how many
+// signatures of a request are looked at.
+const (
+	maxNumbered   = 100
+	maxSignatures = 100
+)
+
+// gather finds the signatures of a request: in any of their places, in each at most once.
+func (s *Scheme) gather(q *reading) error {
+	q.given = q.given[:0]
+	for _, p := range s.at {
+		if number, numbered := strings.CutSuffix(p.name, "*"); numbered && p.kind == inHeader {
+			if err := q.gatherNumbered(number); err != nil {
+				return err
+			}
+			continue
 		}
-		if err = s.time.check(stamp, r.Time); err != nil {
+		if err := q.gather(p); err != nil {
 			return err
 		}
 	}
-	if err := s.content.check(r.Header); err != nil {
-		return err
+	if len(q.given) == 0 {
+		return &absence{s.at[0], absent}
 	}
-	for _, key := range v.keys {
-		if key.matches(s, r, stamp, given) {
-			return nil
-		}
-	}
-	return event.Refuse(http.StatusUnauthorized, "signature", "The signature in %s does not match.", s.header)
+	q.items = q.given[0]
+	return nil
 }
 
-// signature is an item without its tag.
-func (s *Scheme) signature(item string) (text string, ok bool) {
-	if s.separator != "" {
-		item = strings.TrimSpace(item)
+func (q *reading) gather(p place) error {
+	text, was := q.find(p)
+	switch was {
+	case twice:
+		return &absence{p, twice}
+	case once:
+		q.given = append(q.given, text)
 	}
-	return strings.CutPrefix(item, s.tag)
+	return nil
+}
+
+func (q *reading) gatherNumbered(prefix string) error {
+	for n := 1; n <= maxNumbered; n++ {
+		if err := q.gather(place{kind: inHeader, name: prefix + strconv.Itoa(n)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// anySignature tells whether one of the gathered signatures is right.
+func (s *Scheme) anySignature(q *reading, right func(s *Scheme, text string) bool) bool {
+	seen := 0
+	for _, text := range q.given {
+		for item := range splitList(text, s.list) {
+			signature, ok := s.tag.cut(item)
+			if !ok {
+				continue
+			}
+			if seen++; seen > maxSignatures {
+				return false
+			}
+			if right(s, signature) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reason is the word for a proof that is wrong.
+func (s *Scheme) reason() string {
+	if s.algorithm.family == tokens {
+		return reasonCredentials
+	}
+	return reasonSignature
+}
+
+// wrong refuses a proof without saying what would be right.
+func (s *Scheme) wrong() *event.Refusal {
+	if s.algorithm.family == tokens {
+		refusal := event.Refuse(http.StatusUnauthorized, reasonCredentials, "The secret in %s is not valid.", s.at[0])
+		refusal.Header = s.challenge()
+		return refusal
+	}
+	return event.Refuse(http.StatusUnauthorized, reasonSignature, "The signature in %s does not match.", s.at[0])
+}
+
+// SecretsAt are the headers and the query parameters where a secret itself
+// stands, so that they are not stored.
+func (s *Scheme) SecretsAt() (headers, query []string) {
+	add := func(p place) {
+		switch p.kind {
+		case inHeader:
+			headers = append(headers, p.name)
+		case inQuery:
+			query = append(query, p.name)
+		}
+	}
+	if s.algorithm.family == tokens {
+		for _, p := range s.at {
+			add(p)
+		}
+	}
+	for _, e := range s.required {
+		if e.want.uses(inInput) {
+			add(e.place)
+		}
+	}
+	for _, h := range s.shakes {
+		for _, c := range h.when {
+			if c.want.uses(inInput) {
+				add(c.place)
+			}
+		}
+		if h.keep.kind != "" {
+			add(h.keep)
+		}
+	}
+	return headers, query
 }

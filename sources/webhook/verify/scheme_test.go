@@ -70,16 +70,16 @@ func (v vector) request() *event.Request {
 
 func preset(t testing.TB, name string) *Scheme {
 	t.Helper()
-	s, err := Preset(name)
+	p, err := FindPreset(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return p.Scheme
 }
 
-func verifier(t testing.TB, s *Scheme, secrets ...event.Secret) *Signature {
+func verifier(t testing.TB, s *Scheme, secrets ...event.Secret) *Signed {
 	t.Helper()
-	v, err := s.Verifier(secrets)
+	v, err := s.Verifier(Given{Secrets: secrets})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,14 +111,11 @@ func TestVectors(t *testing.T) {
 				t.Fatalf("made by %s, refused: %v", v.from, err)
 			}
 			e := &event.Event{Request: event.RequestInfo{Header: r.Header}, Body: event.NewBody(event.JSON, r.Body)}
-			if id := s.ID().Find(e); id != v.id {
+			if id, ok := s.ID().Find(e); id != v.id || !ok {
 				t.Errorf("the id is %q, want %q", id, v.id)
 			}
-			if typ := s.Type().Find(e); typ != v.typ {
+			if typ, _ := s.Type().Find(e); typ != v.typ {
 				t.Errorf("the type is %q, want %q", typ, v.typ)
-			}
-			if s.doc == "" {
-				t.Error("the preset has no page")
 			}
 
 			r = v.request()
@@ -149,13 +146,12 @@ func TestSignIsWhatVerifyTakes(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.preset, func(t *testing.T) {
 			now := time.Unix(1700000000, 0)
-			h, err := preset(t, v.preset).Sign(v.secret, []byte(v.body), now, "id-1")
-			if err != nil {
+			r := &event.Request{Header: http.Header{}, Body: []byte(v.body), Time: now}
+			if err := preset(t, v.preset).Sign(r, event.Secret(v.secret), nil, "id-1"); err != nil {
 				t.Fatal(err)
 			}
-			r := &event.Request{Header: h, Body: []byte(v.body), Time: now}
 			if err := verifier(t, preset(t, v.preset), event.Secret(v.secret)).Verify(r); err != nil {
-				t.Errorf("%v is refused: %v", h, err)
+				t.Errorf("%v is refused: %v", r.Header, err)
 			}
 		})
 	}
@@ -214,7 +210,8 @@ func TestSignatureLists(t *testing.T) {
 		{"no signature", stripe, "t=1700000000", "signature"},
 		{"no time", stripe, right, "timestamp"},
 		{"an empty time", stripe, "t=," + right, "timestamp"},
-		{"two times", stripe, "t=1700000000,t=1700000000," + right, "timestamp"},
+		{"the same time twice", stripe, "t=1700000000,t=1700000000," + right, ""},
+		{"two times", stripe, "t=1700000000,t=1700000001," + right, "timestamp"},
 		{"a time that is none", stripe, "t=soon," + right, "timestamp"},
 		{"a huge time", stripe, "t=9223372036854775807," + right, "timestamp"},
 		{"a hugely negative time", stripe, "t=-9223372036854775808," + right, "timestamp"},
@@ -232,7 +229,7 @@ func TestSignatureLists(t *testing.T) {
 		t.Run(tt.vector.preset+"/"+tt.name, func(t *testing.T) {
 			s := preset(t, tt.vector.preset)
 			r := tt.vector.request()
-			r.Header.Set(s.header, tt.given)
+			r.Header.Set(s.at[0].name, tt.given)
 			if got := reason(t, verifier(t, s, event.Secret(tt.vector.secret)).Verify(r)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -266,7 +263,8 @@ func TestAlgorithmsAndEncodings(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.algorithm+"/"+tt.encoding, func(t *testing.T) {
-			s, err := Compile(Definition{Header: "x-signature", Algorithm: tt.algorithm, Encoding: tt.encoding, Content: "{body}"})
+			s, err := Compile(Definition{Algorithm: "hmac-" + tt.algorithm, Content: "{body}",
+				Signature: SignatureDefinition{At: Places{"header:x-signature"}, Encoding: tt.encoding}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -278,8 +276,8 @@ func TestAlgorithmsAndEncodings(t *testing.T) {
 	}
 }
 
-func TestRefFindsNothingInOddBodies(t *testing.T) {
-	ref, err := parseRef("body.event.id")
+func TestSpotFindsNothingInOddBodies(t *testing.T) {
+	s, err := Compile(Definition{Algorithm: "token", Signature: SignatureDefinition{At: Places{"header:x"}}, ID: "body.event.id"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,12 +286,12 @@ func TestRefFindsNothingInOddBodies(t *testing.T) {
 		`{"event":{"id":null}}`: "", `{"event":{"id":{}}}`: "", `{"event":[1]}`: "", `"text"`: "", `[]`: "", ``: "", `{`: "",
 	} {
 		e := &event.Event{Body: event.NewBody(event.JSON, []byte(body))}
-		if got := ref.Find(e); got != want {
+		if got, ok := s.ID().Find(e); got != want || ok != (want != "") {
 			t.Errorf("%s: found %q, want %q", body, got, want)
 		}
 	}
-	if ref.String() != "body.event.id" || (Ref{}).String() != "" || !(Ref{}).IsZero() {
-		t.Error("a Ref is not written as it was read")
+	if s.ID().String() != "body.event.id" || !s.Type().IsZero() {
+		t.Error("a Spot is not written as it was read")
 	}
 }
 
@@ -308,13 +306,13 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, signature, timestamp, id string, body []byte) {
 		for name, s := range all {
 			h := http.Header{}
-			h[s.header] = []string{signature}
-			if s.time != nil && s.time.header != "" {
-				h[s.time.header] = []string{timestamp}
+			h[s.at[0].name] = []string{signature}
+			if s.time != nil && s.time.place.kind == inHeader {
+				h[s.time.place.name] = []string{timestamp}
 			}
 			h["Webhook-Id"] = []string{id}
 			r := &event.Request{Header: h, Body: body, Time: time.Unix(1700000000, 0)}
-			if reason(t, verifier(t, s, "c2VjcmV0").Verify(r)) == "" {
+			if reason(t, verifier(t, s.Scheme, "c2VjcmV0").Verify(r)) == "" {
 				t.Errorf("%s: %q is taken for a signature", name, signature)
 			}
 		}
@@ -327,11 +325,11 @@ func BenchmarkVerify(b *testing.B) {
 	for _, name := range []string{"github", "stripe", "standard_webhooks"} {
 		b.Run(name, func(b *testing.B) {
 			s := preset(b, name)
-			h, err := s.Sign("c2VjcmV0", body, now, "id")
-			if err != nil {
+			r := &event.Request{Header: http.Header{}, Body: body, Time: now}
+			if err := s.Sign(r, "c2VjcmV0", nil, "id"); err != nil {
 				b.Fatal(err)
 			}
-			check, r := verifier(b, s, "c2VjcmV0"), &event.Request{Header: h, Body: body, Time: now}
+			check := verifier(b, s, "c2VjcmV0")
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := check.Verify(r); err != nil {

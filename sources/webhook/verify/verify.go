@@ -5,10 +5,15 @@
 // tolerance of the signed time. A request that proves nothing is refused.
 package verify
 
-import (
-	"net/http"
+import "github.com/trotline/trotline/event"
 
-	"github.com/trotline/trotline/event"
+// The words of a refusal.
+const (
+	reasonMissing     = "missing_header"
+	reasonSignature   = "signature"
+	reasonTimestamp   = "timestamp"
+	reasonCredentials = "credentials"
+	reasonHandshake   = "handshake"
 )
 
 // Verifier checks requests. It is safe for concurrent use.
@@ -23,16 +28,3 @@ type Unverified struct{}
 
 // Verify returns nil.
 func (Unverified) Verify(*event.Request) error { return nil }
-
-// single is a header that must be there exactly once: of two values, a proxy
-// and we could each believe another one. twice is the refusal's reason then.
-func single(h http.Header, canonical, twice string) (string, error) {
-	values := h[canonical]
-	switch {
-	case len(values) == 0 || len(values) == 1 && values[0] == "":
-		return "", event.Refuse(http.StatusUnauthorized, "missing_header", "The header %s is missing.", canonical)
-	case len(values) > 1:
-		return "", event.Refuse(http.StatusUnauthorized, twice, "The header %s is given more than once.", canonical)
-	}
-	return values[0], nil
-}

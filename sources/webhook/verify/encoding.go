@@ -1,22 +1,9 @@
 package verify
 
 import (
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
-	"hash"
 )
-
-// algorithms are the hashes an HMAC can be made with. SHA-1 is still what some
-// senders use; as an HMAC it is not known to be broken (RFC 6194, section 3.3).
-var algorithms = map[string]func() hash.Hash{
-	"sha1":   sha1.New,
-	"sha256": sha256.New,
-	"sha384": sha512.New384,
-	"sha512": sha512.New,
-}
 
 // encoding is a way to write bytes as text.
 type encoding struct {
@@ -58,4 +45,9 @@ func base64Encoding(b *base64.Encoding) encoding {
 		},
 		encode: b.EncodeToString,
 	}
+}
+
+// decodeAll reads a text of any length.
+func (e encoding) decodeAll(text string) ([]byte, bool) {
+	return e.decode(make([]byte, len(text)), []byte(text))
 }

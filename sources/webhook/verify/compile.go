@@ -1,0 +1,533 @@
+package verify
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/trotline/trotline/event"
+)
+
+// Compile makes a scheme of its definition. An error is a [*event.FieldError]
+// whose path leads to the word at fault.
+func Compile(d Definition) (*Scheme, error) {
+	c := compiler{scheme: &Scheme{formField: d.FormField, inputs: d.Inputs, kept: d.Key.Kept}, def: &d}
+	for _, step := range []func() error{
+		c.algorithm, c.signature, c.key, c.each, c.timestamp, c.content, c.require, c.spots, c.handshakes, c.accepted,
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return c.scheme, nil
+}
+
+// compiler has a definition and what is made of it so far.
+type compiler struct {
+	scheme *Scheme
+	def    *Definition
+}
+
+func wrong(path, hint, format string, args ...any) error {
+	return &event.FieldError{Path: path, Msg: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// unknownWord is the error of a word that a table does not have.
+func unknownWord[V any](path, word string, table map[string]V) error {
+	known := sorted(table)
+	if word == "" {
+		return wrong(path, "there are "+strings.Join(known, ", "), "is missing")
+	}
+	if near := event.Nearest(word, known); near != "" {
+		return wrong(path, "did you mean "+near+"?", "unknown word %q", word)
+	}
+	return wrong(path, "there are "+strings.Join(known, ", "), "unknown word %q", word)
+}
+
+func (c *compiler) algorithm() error {
+	a, ok := algorithms[c.def.Algorithm]
+	if !ok {
+		return unknownWord("algorithm", c.def.Algorithm, algorithms)
+	}
+	c.scheme.algorithm = a
+	return nil
+}
+
+func (c *compiler) signature() error {
+	d, s := c.def.Signature, c.scheme
+	if len(d.At) == 0 {
+		return wrong("signature.at", "such as header:X-Signature", "is missing: say where the signature stands")
+	}
+	for _, text := range d.At {
+		p, err := c.place("signature.at", text, inHeader, inQuery, inForm, inBody, inElement)
+		if err != nil {
+			return err
+		}
+		if p.wholeBody() || p.kind == inQuery && p.name == "" {
+			return wrong("signature.at", "name the field that holds it", "%s is not a place for a signature", p)
+		}
+		s.at = append(s.at, p)
+	}
+	s.list, s.tag = d.List, parseTag(d.Tag)
+	if s.tag.any && s.tag.text == "" {
+		return wrong("signature.tag", `"*|" is up to the first |`, "a * needs what follows it")
+	}
+	if d.Encoding == "" && s.algorithm.family == tokens {
+		return nil
+	}
+	e, ok := encodings[d.Encoding]
+	if !ok {
+		return unknownWord("signature.encoding", d.Encoding, encodings)
+	}
+	s.encoding = &e
+	return nil
+}
+
+func (c *compiler) key() error {
+	d, s := c.def.Key, c.scheme
+	if d.Certificate.At != "" {
+		return wrong("key.certificate", "", "is not in this version")
+	}
+	if d.Kept {
+		return wrong("key.kept", "", "is not in this version")
+	}
+	s.key = keyRule{strip: d.Strip}
+	name := d.Encoding
+	if name == "" && s.algorithm.family == publicKeys {
+		name = "base64"
+	}
+	if name != "" && name != "utf8" {
+		e, ok := encodings[name]
+		if !ok {
+			return unknownWord("key.encoding", name, encodings)
+		}
+		s.key.encoding, s.key.name = &e, name
+	}
+	if d.Digest != "" {
+		h, ok := hashes[d.Digest]
+		if !ok {
+			return unknownWord("key.digest", d.Digest, hashes)
+		}
+		s.key.digest = h
+	}
+	if len(d.Published) > 0 && s.algorithm.family != publicKeys {
+		return wrong("key.published", "", "belongs to an algorithm with public keys")
+	}
+	for i, text := range d.Published {
+		key, err := s.algorithm.public.parse(text, encodings["base64"])
+		if err != nil {
+			return wrong("key.published", "", "number %d %s", i+1, err)
+		}
+		s.published = append(s.published, key)
+	}
+	return nil
+}
+
+func (c *compiler) each() error {
+	if c.def.Each == "" {
+		return nil
+	}
+	p, err := parsePlace(c.def.Each)
+	if err != nil {
+		return wrong("each", "", "%s", err)
+	}
+	if p.kind != inBody || p.path == nil {
+		return wrong("each", "such as body.items", "%s is not a list in the body", p)
+	}
+	c.scheme.each = p.path
+	return nil
+}
+
+func (c *compiler) timestamp() error {
+	d := c.def.Timestamp
+	if d == (TimestampDefinition{}) {
+		return nil
+	}
+	if d.At == "" {
+		return wrong("timestamp.at", "such as header:X-Timestamp", "is missing: say where the time stands")
+	}
+	p, err := c.place("timestamp.at", d.At, inHeader, inQuery, inForm, inBody, inElement, inItem)
+	if err != nil {
+		return err
+	}
+	u, ok := units[d.Unit]
+	if !ok {
+		return unknownWord("timestamp.unit", d.Unit, units)
+	}
+	t := &timestamp{place: p, unit: u, unbounded: d.Tolerance == "none"}
+	if !t.unbounded {
+		tolerance, err := event.ParseDuration(d.Tolerance)
+		if err != nil {
+			return wrong("timestamp.tolerance", "such as 5m, or none", "%s", err)
+		}
+		t.tolerance = tolerance.Std()
+	}
+	c.scheme.time = t
+	return nil
+}
+
+func (c *compiler) content() error {
+	s := c.scheme
+	if s.algorithm.family == tokens {
+		if c.def.Content != "" {
+			return wrong("content", "leave it out", "a token signs nothing")
+		}
+		return nil
+	}
+	t, err := c.template("content", c.def.Content, func(p place) bool { return true })
+	if err != nil {
+		return err
+	}
+	s.content = t
+	if s.algorithm.family == digests && !t.uses(atSecret) {
+		return wrong("content", "put {secret} in it, or use an HMAC", "anyone can make a hash without a secret")
+	}
+	return c.covered()
+}
+
+// covered refuses what a replay could change: a body or a time that is not signed.
+func (c *compiler) covered() error {
+	s := c.scheme
+	signs := func(want func(place) bool) bool {
+		for p := range s.content.places() {
+			if want(p) {
+				return true
+			}
+		}
+		return false
+	}
+	if !c.def.UnsignedBody && !signs(place.wholeBody) && !c.digested() {
+		return wrong("content", "put {body} in it, or write unsigned_body: true where the sender signs none of it", "the body is not signed")
+	}
+	if s.time == nil {
+		return nil
+	}
+	at := s.time.place
+	if !signs(func(p place) bool { return p.kind == atTimestamp || p.String() == at.String() || at.inside(p) }) {
+		return wrong("content", "put {timestamp} in it", "the timestamp is not signed: whoever repeats a request could change it")
+	}
+	return nil
+}
+
+// digested tells whether a digest of the body is required of something.
+func (c *compiler) digested() bool {
+	for _, r := range c.def.Require {
+		if t, err := parseTemplate(r.Is); err == nil && t.uses(inBody) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *compiler) require() error {
+	for i, d := range c.def.Require {
+		path := fmt.Sprintf("require[%d]", i)
+		e, err := c.equality(path, d)
+		if err != nil {
+			return err
+		}
+		c.scheme.required = append(c.scheme.required, e)
+	}
+	return nil
+}
+
+func (c *compiler) equality(path string, d RequireDefinition) (e equality, err error) {
+	if d.At == "" {
+		return e, wrong(path+".at", "", "is missing: say what must be equal")
+	}
+	if e.place, err = c.place(path+".at", d.At, anywhere...); err != nil {
+		return e, err
+	}
+	if d.Is == "" {
+		return e, wrong(path+".is", "", "is missing: say what must stand there")
+	}
+	if e.want, err = c.template(path+".is", d.Is, notSecret); err != nil {
+		return e, err
+	}
+	e.when, err = c.conditions(path+".when", d.When)
+	return e, err
+}
+
+// anywhere is where something of a request can stand.
+var anywhere = []kind{inHeader, inQuery, inForm, inBody, inElement, inItem, inHeaders, atMethod, atHost, atPath, atURI, atURL}
+
+func notSecret(p place) bool { return p.kind != atSecret && p.kind != atTimestamp }
+
+// conditions are those of a when, the cheap ones first: events are asked them too.
+func (c *compiler) conditions(path string, when map[string]string) (conditions, error) {
+	var cheap, costly conditions
+	for _, text := range sorted(when) {
+		p, err := c.place(path, text, anywhere...)
+		if err != nil {
+			return nil, err
+		}
+		cond := condition{place: p, any: when[text] == "*", none: when[text] == ""}
+		if !cond.any && !cond.none {
+			if cond.want, err = c.template(path+"."+text, when[text], notSecret); err != nil {
+				return nil, err
+			}
+		}
+		if p.kind == inBody || p.kind == inForm {
+			costly = append(costly, cond)
+		} else {
+			cheap = append(cheap, cond)
+		}
+	}
+	return append(cheap, costly...), nil
+}
+
+func (c *compiler) spots() (err error) {
+	if c.scheme.id, err = c.spot("id", c.def.ID); err != nil {
+		return err
+	}
+	c.scheme.typ, err = c.spot("type", c.def.Type)
+	return err
+}
+
+// spot is read when the event is made: what is then left of the request is less.
+func (c *compiler) spot(path, text string) (Spot, error) {
+	if text == "" {
+		return Spot{}, nil
+	}
+	t, err := parseSpot(text)
+	if err != nil {
+		return Spot{}, wrong(path, "", "%s", err)
+	}
+	for p := range t.places() {
+		switch p.kind {
+		case inBody, inHeader, inQuery, inForm, atMethod, atPath:
+		default:
+			return Spot{}, wrong(path, "an event has its body, headers, query, form, method and path", "%s is not part of an event", p)
+		}
+	}
+	return Spot{text: text, parts: t, scheme: c.scheme}, readable(path, t)
+}
+
+// readable refuses a template that ends with bytes where a text belongs.
+func readable(path string, t template) error {
+	for _, part := range t {
+		if n := len(part.filters); n > 0 && part.filters[n-1].raw {
+			name := part.filters[n-1].name
+			return wrong(path, "write | "+name+" | hex", "%s gives bytes, not a text", name)
+		}
+		if err := readable(path, part.group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place parses a place that must be of one of the kinds.
+func (c *compiler) place(path, text string, kinds ...kind) (place, error) {
+	p, err := parsePlace(text)
+	if err != nil {
+		return p, wrong(path, "", "%s", err)
+	}
+	for _, k := range kinds {
+		if p.kind == k {
+			return p, c.known(path, p)
+		}
+	}
+	return p, wrong(path, "", "%s cannot stand here", p)
+}
+
+// template parses a template whose places must be allowed.
+func (c *compiler) template(path, text string, allowed func(place) bool) (template, error) {
+	t, err := parseTemplate(text)
+	if err != nil {
+		return nil, wrong(path, "", "%s", err)
+	}
+	for p := range t.places() {
+		if !allowed(p) {
+			return nil, wrong(path, "", "{%s} cannot stand here", p)
+		}
+		if err := c.known(path, p); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// known refuses a place that this definition does not have.
+func (c *compiler) known(path string, p place) error {
+	d := c.def
+	switch p.kind {
+	case atTimestamp:
+		if d.Timestamp.At == "" {
+			return wrong(path, "", "{timestamp} needs the timestamp setting: say where the time stands")
+		}
+	case inItem:
+		if d.Signature.List == "" {
+			return wrong(path, "say in signature.list what stands between the items", "%s needs a list", p)
+		}
+	case inElement:
+		if d.Each == "" {
+			return wrong(path, "", "%s needs the each setting: say where the list stands", p)
+		}
+	case inInput:
+		if _, ok := d.Inputs[p.name]; !ok {
+			return wrong(path, "describe it under inputs", "%s is not one of the inputs", p)
+		}
+	case inClaim:
+		return wrong(path, "", "%s needs an algorithm of JWT", p)
+	}
+	return nil
+}
+
+func (c *compiler) handshakes() error {
+	for i, d := range c.def.Handshake {
+		h, err := c.handshake(fmt.Sprintf("handshake[%d]", i), d)
+		if err != nil {
+			return err
+		}
+		c.scheme.shakes = append(c.scheme.shakes, h)
+	}
+	return nil
+}
+
+func (c *compiler) handshake(path string, d HandshakeDefinition) (h handshake, err error) {
+	if len(d.When) == 0 {
+		return h, wrong(path+".when", "", "is missing: say what tells it from an event")
+	}
+	h.unsigned = d.Unsigned
+	if h.when, err = c.conditions(path+".when", d.When); err != nil {
+		return h, err
+	}
+	if h.answer, err = c.answer(path+".answer", d.Answer); err != nil {
+		return h, err
+	}
+	if h.tell, err = c.template(path+".tell", d.Tell, public); err != nil {
+		return h, err
+	}
+	if d.Keep != "" {
+		if h.keep, err = c.keep(path, d); err != nil {
+			return h, err
+		}
+	}
+	if d.Call.At != "" {
+		h.call, h.hosts, err = c.call(path, d)
+	}
+	return h, err
+}
+
+func (c *compiler) keep(path string, d HandshakeDefinition) (place, error) {
+	guarded := false
+	for _, want := range d.When {
+		if t, err := parseTemplate(want); err == nil && t.uses(inInput) {
+			guarded = true
+		}
+	}
+	switch {
+	case d.Unsigned && !guarded:
+		return place{}, wrong(path+".when", "compare something with an {input:…}, such as query:token", "anyone could leave a key")
+	case !c.def.Key.Kept:
+		return place{}, wrong(path+".keep", "write key: {kept: true}", "what is kept would not be used")
+	}
+	return c.place(path+".keep", d.Keep, inHeader, inQuery, inForm, inBody)
+}
+
+func (c *compiler) call(path string, d HandshakeDefinition) (place, hosts, error) {
+	if d.Unsigned {
+		return place{}, nil, wrong(path+".call", "take unsigned away", "anyone could make us call")
+	}
+	p, err := c.place(path+".call.at", d.Call.At, inHeader, inQuery, inForm, inBody)
+	if err != nil {
+		return p, nil, err
+	}
+	allowed, err := parseHosts(d.Call.Hosts)
+	if err != nil {
+		return p, nil, wrong(path+".call.hosts", "", "%s", err)
+	}
+	return p, allowed, nil
+}
+
+func (c *compiler) accepted() error {
+	d := c.def.Accepted
+	if d.Status == 0 && d.Headers == nil && d.Body == "" && d.JSON == nil {
+		return nil
+	}
+	a, err := c.answer("accepted", d)
+	c.scheme.accepted = &a
+	return err
+}
+
+// public are the places that may be shown to anyone: those of the request itself.
+func public(p place) bool {
+	switch p.kind {
+	case inBody, inHeader, inQuery, inForm, inInput, atMethod, atHost, atPath, atURI, atURL:
+		return true
+	}
+	return false
+}
+
+func (c *compiler) answer(path string, d AnswerDefinition) (a answer, err error) {
+	a.status = d.Status
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	if a.status < 200 || a.status > 299 {
+		return a, wrong(path+".status", "", "%d is not a success: it is between 200 and 299", d.Status)
+	}
+	if a.headers, err = c.fields(path+".headers", d.Headers); err != nil {
+		return a, err
+	}
+	for _, f := range a.headers {
+		if !event.ValidHeaderName(f.name) {
+			return a, wrong(path+".headers", "", "%q is not the name of a header", f.name)
+		}
+	}
+	if d.JSON != nil {
+		if d.Body != "" {
+			return a, wrong(path, "write one of them", "says both body and json")
+		}
+		a.json, err = c.fields(path+".json", d.JSON)
+		return a, err
+	}
+	a.body, err = c.shown(path+".body", d.Body)
+	return a, err
+}
+
+func (c *compiler) fields(path string, texts map[string]string) ([]field, error) {
+	var fields []field
+	for _, name := range sorted(texts) {
+		t, err := c.shown(path+"."+name, texts[name])
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, field{name, t})
+	}
+	return fields, nil
+}
+
+// shown is a template of what anyone can see: an input only as a part of a hash.
+func (c *compiler) shown(path, text string) (template, error) {
+	t, err := c.template(path, text, public)
+	if err != nil {
+		return nil, err
+	}
+	if err := readable(path, t); err != nil {
+		return nil, err
+	}
+	return t, c.hashed(path, t)
+}
+
+func (c *compiler) hashed(path string, t template) error {
+	for _, part := range t {
+		isHashed := false
+		for _, f := range part.filters {
+			isHashed = isHashed || f.raw
+			if f.name == "hmac" && c.scheme.algorithm.family != macs {
+				return wrong(path, "", "the filter hmac needs an algorithm of HMAC")
+			}
+		}
+		for _, p := range part.places {
+			if p.kind == inInput && !isHashed {
+				return wrong(path, "only a hash of it may: {… + "+p.String()+" | sha256 | hex}", "%s would be shown to anyone", p)
+			}
+		}
+		if err := c.hashed(path, part.group); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/trotline/trotline/event"
+)
+
+// Sign completes a request as its sender would: with a time, with ids where the
+// scheme has them, and with a signature by this secret (a private key, where the
+// sender's public key verifies). It changes the request's header, query, URL and
+// body. id is used for all that identifies the event.
+func (s *Scheme) Sign(r *event.Request, secret event.Secret, inputs map[string]event.Secret, id string) error {
+	plain := make(map[string]string, len(inputs))
+	for name, value := range inputs {
+		plain[name] = value.Reveal()
+	}
+	w := &signing{scheme: s, request: r, secret: secret.Reveal(), inputs: plain, id: id}
+	if s.each != nil {
+		return errors.New("cannot sign the elements of a list")
+	}
+	return w.sign()
+}
+
+// signing is a request on its way to be signed.
+type signing struct {
+	scheme  *Scheme
+	request *event.Request
+	secret  string
+	inputs  map[string]string
+	id      string
+	items   []string // of the list, before the signature
+	stamp   string
+}
+
+func (w *signing) sign() error {
+	s := w.scheme
+	if t := s.time; t != nil {
+		w.stamp = t.unit.write(w.request.Time)
+		if err := w.put(t.place, w.stamp); err != nil {
+			return err
+		}
+	}
+	if err := w.fillAll(); err != nil {
+		return err
+	}
+	signature, err := w.signature()
+	if err != nil {
+		return err
+	}
+	tag := s.tag.text
+	if s.tag.any {
+		tag = "trotline" + tag
+	}
+	separator := s.list
+	if separator != "" {
+		separator = separator[:1]
+	}
+	at := s.at[0]
+	if prefix, numbered := strings.CutSuffix(at.name, "*"); numbered {
+		at.name = prefix + "1"
+	}
+	return w.put(at, strings.Join(append(w.items, tag+signature), separator))
+}
+
+// fillAll gives the places that are signed, and those that name the event, what the sender would.
+func (w *signing) fillAll() error {
+	s := w.scheme
+	for _, t := range []template{s.content, s.id.parts, s.typ.parts} {
+		for p := range t.places() {
+			if err := w.fill(p); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range s.required {
+		e := &s.required[i]
+		q := w.read()
+		text, err := e.want.text(q)
+		counts := e.when.hold(q)
+		q.done()
+		if err == nil && counts {
+			err = w.put(e.place, text)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot sign: %w", err)
+		}
+	}
+	return nil
+}
+
+// fill makes up what is missing at a place: an id, or a nonce. A body is the user's own.
+func (w *signing) fill(p place) error {
+	switch p.kind {
+	case inHeader, inQuery, inItem:
+	case inBody, inForm:
+		if w.scheme.at[0].kind != p.kind {
+			return nil
+		}
+	default:
+		return nil
+	}
+	if p.name == "" && p.path == nil {
+		return nil
+	}
+	q := w.read()
+	_, was := q.find(p)
+	q.done()
+	if was != absent {
+		return nil
+	}
+	return w.put(p, w.id)
+}
+
+func (w *signing) read() *reading {
+	q := w.scheme.read(w.request, w.inputs)
+	q.stamp, q.items = w.stamp, strings.Join(w.items, w.scheme.list)
+	return q
+}
+
+func (w *signing) signature() (string, error) {
+	s := w.scheme
+	if s.algorithm.family == tokens {
+		if s.encoding == nil {
+			return w.secret, nil
+		}
+		return s.encoding.encode([]byte(w.secret)), nil
+	}
+	raw, err := w.raw()
+	if err != nil {
+		return "", err
+	}
+	return s.encoding.encode(raw), nil
+}
+
+func (w *signing) raw() ([]byte, error) {
+	s := w.scheme
+	q := w.read()
+	defer q.done()
+	var key []byte
+	if s.algorithm.family != publicKeys {
+		var err error
+		if key, err = s.key.derive(event.Secret(w.secret)); err != nil {
+			return nil, fmt.Errorf("the secret %w", err)
+		}
+		q.secret = string(key)
+	}
+	var content buffer
+	if err := s.content.write(&content, q); err != nil {
+		return nil, fmt.Errorf("cannot sign: %w", err)
+	}
+	if s.algorithm.family == publicKeys {
+		return s.algorithm.public.sign(w.secret, content)
+	}
+	h := s.algorithm.newHash(key)
+	h.Write(content)
+	return h.Sum(nil), nil
+}
+
+// put writes a text at a place.
+func (w *signing) put(p place, text string) error {
+	r := w.request
+	switch p.kind {
+	case inHeader:
+		r.Header.Set(p.name, text)
+	case inQuery:
+		w.putQuery(p.name, text)
+	case inItem:
+		w.putItem(p, text)
+	case inForm:
+		values, err := url.ParseQuery(string(r.Body))
+		if err != nil {
+			return fmt.Errorf("cannot sign: the body is not a form: %w", err)
+		}
+		values.Set(p.name, text)
+		r.Body = []byte(values.Encode())
+		r.Header.Set("Content-Type", event.Form.ContentType())
+	case inBody:
+		return w.putBody(p, text)
+	default:
+		return fmt.Errorf("cannot sign: %s cannot be written", p)
+	}
+	return nil
+}
+
+func (w *signing) putQuery(name, text string) {
+	r := w.request
+	base, raw, _ := strings.Cut(r.URL, "?")
+	if raw != "" {
+		raw += "&"
+	}
+	r.URL = base + "?" + raw + url.QueryEscape(name) + "=" + url.QueryEscape(text)
+	if r.Query == nil {
+		r.Query = url.Values{}
+	}
+	r.Query.Set(name, text)
+}
+
+func (w *signing) putItem(p place, text string) {
+	if p.item < 0 {
+		w.items = append(w.items, p.name+text)
+		return
+	}
+	for len(w.items) <= p.item {
+		w.items = append(w.items, "")
+	}
+	w.items[p.item] = text
+}
+
+func (w *signing) putBody(p place, text string) error {
+	body, err := event.Decode(event.JSON, w.request.Body)
+	if err != nil {
+		return fmt.Errorf("cannot sign: the body is not JSON: %w", err)
+	}
+	if body, err = set(body, p.path, text); err != nil {
+		return fmt.Errorf("cannot sign: %w", err)
+	}
+	w.request.Body, err = event.EncodeJSON(body)
+	return err
+}
+
+// set puts a text into a JSON value, and makes the objects that lead there.
+func set(v any, path []string, text string) (any, error) {
+	if len(path) == 0 {
+		return text, nil
+	}
+	switch inner := v.(type) {
+	case nil:
+		made, err := set(nil, path[1:], text)
+		return map[string]any{path[0]: made}, err
+	case map[string]any:
+		made, err := set(inner[path[0]], path[1:], text)
+		inner[path[0]] = made
+		return inner, err
+	case []any:
+		i, err := strconv.Atoi(path[0])
+		if err != nil || i < 0 || i >= len(inner) {
+			return nil, fmt.Errorf("the body has no %s", path[0])
+		}
+		inner[i], err = set(inner[i], path[1:], text)
+		return inner, err
+	}
+	return nil, fmt.Errorf("the body's %s is in the way", path[0])
+}

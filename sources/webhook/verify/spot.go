@@ -1,0 +1,42 @@
+package verify
+
+import "github.com/trotline/trotline/event"
+
+// Spot is where a sender writes something about an event: a place, or a
+// template of several. The zero Spot is nowhere.
+type Spot struct {
+	text   string
+	parts  template
+	scheme *Scheme
+}
+
+// IsZero tells whether the Spot is nowhere.
+func (s Spot) IsZero() bool { return s.parts == nil }
+
+// String is the Spot as it was written.
+func (s Spot) String() string { return s.text }
+
+// Find is the text there. It is not ok where something is missing; a text that
+// is "" and ok is what a sender leaves out.
+func (s Spot) Find(e *event.Event) (text string, ok bool) {
+	q := s.scheme.read(nil, nil)
+	defer q.done()
+	q.own = event.Request{
+		Method: e.Request.Method, Path: e.Request.Path,
+		Header: e.Request.Header, Query: e.Request.Query,
+	}
+	q.Request, q.json = &q.own, e.Body
+	if s.parts.uses(inBody) || s.parts.uses(inForm) {
+		raw, err := e.Body.Raw()
+		if err != nil {
+			return "", false
+		}
+		q.own.Body = raw
+	}
+	if p, single := s.parts.single(); single {
+		text, was := q.find(p)
+		return text, was == once
+	}
+	text, err := s.parts.text(q)
+	return text, err == nil
+}
