@@ -55,7 +55,7 @@ export const published = [
   },
   {
     preset: 'hubspot_v1', source: 'https://legacydocs.hubspot.com/docs/faq/validating-requests-from-hubspot',
-    secret: 'yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy', now: '2026-01-15T12:00:00Z', id: '1', type: 'contact.creation',
+    secret: 'yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy', now: '2026-01-15T12:00:00Z', type: 'contact.creation',
     headers: { ...json, 'X-HubSpot-Signature-Version': 'v1', 'X-HubSpot-Signature': '232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de' },
     body: '[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]',
   },
@@ -66,7 +66,7 @@ export const published = [
   },
   {
     preset: 'adyen', source: 'https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures/',
-    secret: '44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056', now: '2026-01-15T12:00:00Z', headers: json, id: '7914073381342284', type: 'AUTHORISATION',
+    secret: '44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056', now: '2026-01-15T12:00:00Z', headers: json, id: '7914073381342284/AUTHORISATION/true', type: 'AUTHORISATION',
     body: '{"live":"false","notificationItems":[{"NotificationRequestItem":{"additionalData":{"hmacSignature":"coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0="},"amount":{"value":1130,"currency":"EUR"},"pspReference":"7914073381342284","eventCode":"AUTHORISATION","eventDate":"2019-05-06T17:15:34.121+02:00","merchantAccountCode":"TestMerchant","operations":["CANCEL","CAPTURE","REFUND"],"merchantReference":"TestPayment-1407325143704","paymentMethod":"visa","success":"true"}}]}',
   },
 ]

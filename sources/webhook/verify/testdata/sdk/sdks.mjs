@@ -375,7 +375,7 @@ export const sdks = [
   () => {
     const secret = 'c0ffee5ecret', body = '{"destination":"xxxxxxxxxx","events":[{"type":"message","webhookEventId":"01FZ74A0TDDPYRVKNK77XKC3ZR","timestamp":1768478400000,"message":{"type":"text","text":"こんにちは"}}]}'
     return {
-      preset: 'line', npm: '@line/bot-sdk', call: 'validateSignature', secret, body, id: '01FZ74A0TDDPYRVKNK77XKC3ZR', type: 'message',
+      preset: 'line', npm: '@line/bot-sdk', call: 'validateSignature', secret, body,
       headers: { ...json, 'X-Line-Signature': hmac('sha256', secret, body, 'base64') },
       accepts: r => validateLine(r.body, r.secret, r.headers['X-Line-Signature']),
     }
@@ -391,10 +391,10 @@ export const sdks = [
   },
 
   () => {
-    const secret = 'sécret', body = '{"id":"evt_e6f0b4b2d7d911ef8a2b6d2f2cb5b8f0","object":"Event","description":"batch.created","mode":"production","result":{"id":"batch_123"}}'
+    const secret = 'easypost-webhook-secret', body = '{"id":"evt_e6f0b4b2d7d911ef8a2b6d2f2cb5b8f0","object":"Event","description":"batch.created","mode":"production","result":{"id":"batch_123"}}'
     return {
       preset: 'easypost', npm: '@easypost/api', call: 'Utils.validateWebhook', secret, body, id: 'evt_e6f0b4b2d7d911ef8a2b6d2f2cb5b8f0', type: 'batch.created',
-      headers: { ...json, 'X-Hmac-Signature': `hmac-sha256-hex=${hmac('sha256', secret.normalize('NFKD'), body, 'hex')}` },
+      headers: { ...json, 'X-Hmac-Signature': `hmac-sha256-hex=${hmac('sha256', secret, body, 'hex')}` },
       accepts: r => new EasyPost('unused').Utils.validateWebhook(Buffer.from(r.body), r.headers, r.secret),
     }
   },
@@ -416,7 +416,7 @@ export const sdks = [
     const signature = HubSpot.getSignature('POST', version, options)
     const header = version === 'v3' ? 'X-HubSpot-Signature-v3' : 'X-HubSpot-Signature'
     return {
-      preset: `hubspot_${version}`, npm: '@hubspot/api-client', call: 'Signature.getSignature', secret, url: version === 'v1' ? undefined : url, body, id: '100', type: 'contact.creation',
+      preset: `hubspot_${version}`, npm: '@hubspot/api-client', call: 'Signature.getSignature', secret, url: version === 'v1' ? undefined : url, body, type: version === 'v2' ? undefined : 'contact.creation',
       headers: version === 'v3' ? { ...json, 'X-HubSpot-Request-Timestamp': millis, [header]: signature } : { ...json, 'X-HubSpot-Signature-Version': version, [header]: signature },
       accepts: r => HubSpot.isValid({ ...options, clientSecret: r.secret, requestBody: r.body, method: r.method, signatureVersion: version, signature: r.headers[header] }),
     }
@@ -444,7 +444,7 @@ export const sdks = [
     }
   },
 
-  ...['https://hooks.example.com/plivo', 'https://hooks.example.com/plivo?b=2&a=1'].map(url => () => {
+  ...['https://hooks.example.com/plivo', 'https://hooks.example.com/plivo?a=1&b=2'].map(url => () => {
     const secret = 'my_auth_token', nonce = '12345', params = { To: '14155552671', From: '14155552672', MessageUUID: 'db3ce55a-7f1d-11e1-8ea7-1231380bc196' }
     const sorted = Object.keys(params).sort().map(k => k + params[k]).join('')
     const base = url.includes('?') ? 'https://hooks.example.com/plivo?a=1&b=2.' : `${url}?`
@@ -465,7 +465,7 @@ export const sdks = [
     const validator = new adyen.hmacValidator()
     const signed = { ...item, additionalData: { hmacSignature: validator.calculateHmac(item, secret) } }
     return {
-      preset: 'adyen', npm: '@adyen/api-library', call: 'hmacValidator.calculateHmac', secret, headers: json, id: '7914073381342284', type: 'AUTHORISATION',
+      preset: 'adyen', npm: '@adyen/api-library', call: 'hmacValidator.calculateHmac', secret, headers: json, id: '7914073381342284/AUTHORISATION/true', type: 'AUTHORISATION',
       body: JSON.stringify({ live: 'false', notificationItems: [{ NotificationRequestItem: signed }] }),
       accepts: r => validator.validateHMAC(JSON.parse(r.body).notificationItems[0].NotificationRequestItem, r.secret),
       tampered: r => ({ ...r, body: r.body.replace('1130', '1131') }),
@@ -544,7 +544,7 @@ export const sdks = [
     const body = '[{"email":"hello@world.com","event":"dropped","reason":"Bounced Address","sg_event_id":"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA","timestamp":1768478400}]\r\n'
     const check = new sendgrid.EventWebhook()
     return {
-      preset: 'sendgrid', npm: '@sendgrid/eventwebhook', call: 'verifySignature', secret: publicKey.p256.toString('base64'), private_key: keys.p256, body, id: 'ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA', type: 'dropped',
+      preset: 'sendgrid', npm: '@sendgrid/eventwebhook', call: 'verifySignature', secret: publicKey.p256.toString('base64'), private_key: keys.p256, body,
       headers: { ...json, 'X-Twilio-Email-Event-Webhook-Timestamp': seconds, 'X-Twilio-Email-Event-Webhook-Signature': der(ecdsa('sha256', seconds + body)).toString('base64') },
       accepts: r => check.verifySignature(check.convertPublicKeyToECDSA(r.secret), r.body, r.headers['X-Twilio-Email-Event-Webhook-Signature'], r.headers['X-Twilio-Email-Event-Webhook-Timestamp']),
     }
