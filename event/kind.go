@@ -49,8 +49,9 @@ type SourceKind struct {
 
 // SourceOptions are what a source is told beside its settings.
 type SourceOptions struct {
-	Name string
-	Log  *slog.Logger
+	Name   string
+	Log    *slog.Logger
+	Keeper Keeper // nil: nothing can be kept
 }
 
 // TransformKind is a sort of step.

@@ -23,7 +23,7 @@ type Request struct {
 	Stamp    string    // unique to this request; the event's id where the sender names none
 }
 
-// Source turns a request into an event or refuses it. It opens no sockets and
+// Source turns a request into an event or refuses it. It listens on nothing and
 // starts no goroutines; it is safe for concurrent use. Receiving the same
 // request twice gives the same answer.
 type Source interface {
@@ -37,6 +37,15 @@ type Source interface {
 type Handshaker interface {
 	// Methods are taken beside those of the source's settings.
 	Methods() []string
+}
+
+// Keeper keeps what a source's sender hands over once, such as the key that a
+// handshake brings. It is safe for concurrent use.
+type Keeper interface {
+	// Keep keeps a secret beside those that are kept; durably when it returns nil.
+	Keep(ctx context.Context, secret Secret) error
+	// Kept are all of them, the oldest first. It is cheap: each request asks.
+	Kept() []Secret
 }
 
 // Receipt is what a source makes of a request it accepts.

@@ -21,11 +21,17 @@ type proof struct {
 	secretHeaders, secretQuery []string
 }
 
+// world is what a proof may need beside what the user gives.
+type world struct {
+	kept    func() []event.Secret
+	outside verify.Outside
+}
+
 const waysHint = "give one of preset, scheme, hmac, api_key, bearer and basic, or write verify: none"
 
 // newProof makes the one way that is written down. There is no default: a
 // source that verifies nothing says so.
-func newProof(v *Verify) (*proof, *event.FieldError) {
+func newProof(v *Verify, w world) (*proof, *event.FieldError) {
 	if v == nil {
 		return nil, &event.FieldError{Path: "verify", Msg: "is missing", Hint: waysHint}
 	}
@@ -47,11 +53,12 @@ func newProof(v *Verify) (*proof, *event.FieldError) {
 		}
 		return &proof{Verifier: verify.Unverified{}}, nil
 	}
-	w, problem := v.way()
+	way, problem := v.way()
 	if problem != nil {
 		return nil, problem
 	}
-	return w.proof()
+	way.given.Kept, way.given.Outside = w.kept, w.outside
+	return way.proof()
 }
 
 // ways are the names of those that are written down.

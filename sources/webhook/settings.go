@@ -55,7 +55,7 @@ type Basic struct {
 
 // Validate finds what cannot verify anything: no way or several, no secret, an empty one.
 func (s *Settings) Validate() []*event.FieldError {
-	if _, err := newProof(s.Verify); err != nil {
+	if _, err := newProof(s.Verify, world{}); err != nil {
 		return []*event.FieldError{err}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 // own where the scheme has one. The request needs its method, URL and body, and
 // a header for the signature's.
 func Sign(settings any, r *event.Request) error {
-	p, problem := newProof(event.SettingsOf[Settings](settings).Verify)
+	p, problem := newProof(event.SettingsOf[Settings](settings).Verify, world{})
 	if problem != nil {
 		return problem
 	}

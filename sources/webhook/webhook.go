@@ -5,10 +5,12 @@ package webhook
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
 	"github.com/trotline/trotline/event"
+	"github.com/trotline/trotline/sources/webhook/verify"
 )
 
 // Kind is the webhook source, the kind a source has that names none.
@@ -23,20 +25,36 @@ func Kind() event.SourceKind {
 
 // source receives for one source of the file.
 type source struct {
-	name   string
-	proof  *proof
-	decode string
-	id     naming
-	typ    naming
+	name    string
+	log     *slog.Logger
+	proof   *proof
+	keeper  event.Keeper // nil: nothing can be kept
+	outside verify.Outside
+	decode  string
+	id      naming
+	typ     naming
 }
 
 func open(settings any, o event.SourceOptions) (event.Source, error) {
-	s := event.SettingsOf[Settings](settings)
-	p, err := newProof(s.Verify)
+	return newSource(event.SettingsOf[Settings](settings), o, internet())
+}
+
+func newSource(s *Settings, o event.SourceOptions, outside verify.Outside) (*source, error) {
+	w := world{outside: outside}
+	if o.Keeper != nil {
+		w.kept = o.Keeper.Kept
+	}
+	p, err := newProof(s.Verify, w)
 	if err != nil {
 		return nil, err
 	}
-	src := &source{name: o.Name, proof: p, decode: s.Decode, id: naming{expr: s.ID}, typ: naming{expr: s.EventType}}
+	src := &source{
+		name: o.Name, log: o.Log, proof: p, keeper: o.Keeper, outside: outside,
+		decode: s.Decode, id: naming{expr: s.ID}, typ: naming{expr: s.EventType},
+	}
+	if src.log == nil {
+		src.log = slog.New(slog.DiscardHandler)
+	}
 	if p.scheme != nil {
 		src.id.spot, src.typ.spot = p.scheme.ID(), p.scheme.Type()
 	}
@@ -44,19 +62,20 @@ func open(settings any, o event.SourceOptions) (event.Source, error) {
 }
 
 // Receive verifies before it reads anything: a stranger's body is not decoded.
-func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, error) {
+func (s *source) Receive(ctx context.Context, r *event.Request) (*event.Receipt, error) {
 	if err := plainEncoding(r.Header); err != nil {
 		return nil, err
 	}
-	if receipt, err := s.proof.unsignedHandshake(r); receipt != nil || err != nil {
+	if receipt, err := s.unsignedHandshake(ctx, r); receipt != nil || err != nil {
 		return receipt, err
 	}
-	if err := s.proof.Verify(r); err != nil {
+	if err := s.proof.Verify(ctx, r); err != nil {
 		return nil, err
 	}
-	if receipt, err := s.proof.signedHandshake(r); receipt != nil || err != nil {
+	if receipt, err := s.signedHandshake(ctx, r); receipt != nil || err != nil {
 		return receipt, err
 	}
+	r = s.proof.said(r)
 	body, err := s.body(r)
 	if err != nil {
 		return nil, err
@@ -73,6 +92,34 @@ func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, e
 		return nil, err
 	}
 	return s.proof.accepted(r, e)
+}
+
+// said is the request with what its sender says: where the body is a token, what that claims.
+func (p *proof) said(r *event.Request) *event.Request {
+	if p.signed == nil {
+		return r
+	}
+	payload, ok := p.signed.Payload(r)
+	if !ok {
+		return r
+	}
+	said := *r
+	said.Body, said.Header = payload, r.Header.Clone()
+	said.Header.Set("Content-Type", event.JSON.ContentType())
+	return &said
+}
+
+// accepted is the receipt of an event, with the answer its sender wants.
+func (p *proof) accepted(r *event.Request, e *event.Event) (*event.Receipt, error) {
+	if p.signed == nil {
+		return &event.Receipt{Event: e}, nil
+	}
+	receipt, err := p.signed.Accepted(r)
+	if err != nil || receipt == nil {
+		return &event.Receipt{Event: e}, err
+	}
+	receipt.Event = e
+	return receipt, nil
 }
 
 // plainEncoding refuses compressed bodies: not in this version.

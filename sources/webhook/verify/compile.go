@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/trotline/trotline/event"
@@ -13,7 +14,7 @@ import (
 func Compile(d Definition) (*Scheme, error) {
 	c := compiler{scheme: &Scheme{formField: d.FormField, inputs: d.Inputs, kept: d.Key.Kept}, def: &d}
 	for _, step := range []func() error{
-		c.algorithm, c.signature, c.key, c.each, c.timestamp, c.content, c.require, c.spots, c.handshakes, c.accepted,
+		c.algorithm, c.signature, c.key, c.otherKeys, c.each, c.timestamp, c.require, c.content, c.spots, c.handshakes, c.accepted,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -63,6 +64,10 @@ func (c *compiler) signature() error {
 		if err != nil {
 			return err
 		}
+		if p.kind == inBody && s.algorithm.family == jwts {
+			s.at = append(s.at, p)
+			continue
+		}
 		if p.wholeBody() || p.kind == inQuery && p.name == "" {
 			return wrong("signature.at", "name the field that holds it", "%s is not a place for a signature", p)
 		}
@@ -72,7 +77,10 @@ func (c *compiler) signature() error {
 	if s.tag.any && s.tag.text == "" {
 		return wrong("signature.tag", `"*|" is up to the first |`, "a * needs what follows it")
 	}
-	if d.Encoding == "" && s.algorithm.family == tokens {
+	switch {
+	case s.algorithm.family == jwts && d.Encoding != "":
+		return wrong("signature.encoding", "leave it out", "a JWT has its own")
+	case d.Encoding == "" && (s.algorithm.family == tokens || s.algorithm.family == jwts):
 		return nil
 	}
 	e, ok := encodings[d.Encoding]
@@ -85,15 +93,9 @@ func (c *compiler) signature() error {
 
 func (c *compiler) key() error {
 	d, s := c.def.Key, c.scheme
-	if d.Certificate.At != "" {
-		return wrong("key.certificate", "", "is not in this version")
-	}
-	if d.Kept {
-		return wrong("key.kept", "", "is not in this version")
-	}
 	s.key = keyRule{strip: d.Strip}
 	name := d.Encoding
-	if name == "" && s.algorithm.family == publicKeys {
+	if name == "" && s.algorithm.pairs() {
 		name = "base64"
 	}
 	if name != "" && name != "utf8" {
@@ -110,7 +112,7 @@ func (c *compiler) key() error {
 		}
 		s.key.digest = h
 	}
-	if len(d.Published) > 0 && s.algorithm.family != publicKeys {
+	if len(d.Published) > 0 && !s.algorithm.pairs() {
 		return wrong("key.published", "", "belongs to an algorithm with public keys")
 	}
 	for i, text := range d.Published {
@@ -121,6 +123,48 @@ func (c *compiler) key() error {
 		s.published = append(s.published, key)
 	}
 	return nil
+}
+
+// otherKeys are those that do not come from the user.
+func (c *compiler) otherKeys() error {
+	d, s := c.def.Key, c.scheme
+	if d.Kept && s.algorithm.family != macs {
+		return wrong("key.kept", "", "belongs to an algorithm of HMAC")
+	}
+	if d.JWKS != "" {
+		if err := c.jwks(d.JWKS); err != nil {
+			return err
+		}
+	}
+	if d.Certificate.At == "" {
+		return nil
+	}
+	if s.algorithm.family != publicKeys {
+		return wrong("key.certificate", "", "belongs to an algorithm with public keys")
+	}
+	p, err := c.place("key.certificate.at", d.Certificate.At, inHeader, inBody)
+	if err != nil {
+		return err
+	}
+	allowed, err := parseHosts(d.Certificate.Hosts)
+	if err != nil {
+		return wrong("key.certificate.hosts", "", "%s", err)
+	}
+	s.certificate = &certificateRule{p, allowed}
+	return nil
+}
+
+// jwks is an address that the request has no part in.
+func (c *compiler) jwks(text string) (err error) {
+	s := c.scheme
+	if s.algorithm.family != jwts || !s.algorithm.pairs() {
+		return wrong("key.jwks", "", "belongs to a JWT with public keys")
+	}
+	if !strings.HasPrefix(text, "https://") {
+		return wrong("key.jwks", "", "%q is not an address of HTTPS", text)
+	}
+	s.jwks, err = c.template("key.jwks", text, func(p place) bool { return p.kind == inInput })
+	return err
 }
 
 func (c *compiler) each() error {
@@ -146,7 +190,7 @@ func (c *compiler) timestamp() error {
 	if d.At == "" {
 		return wrong("timestamp.at", "such as header:X-Timestamp", "is missing: say where the time stands")
 	}
-	p, err := c.place("timestamp.at", d.At, inHeader, inQuery, inForm, inBody, inElement, inItem)
+	p, err := c.place("timestamp.at", d.At, inHeader, inQuery, inForm, inBody, inElement, inItem, inClaim)
 	if err != nil {
 		return err
 	}
@@ -168,9 +212,13 @@ func (c *compiler) timestamp() error {
 
 func (c *compiler) content() error {
 	s := c.scheme
-	if s.algorithm.family == tokens {
+	switch s.algorithm.family {
+	case tokens, jwts:
 		if c.def.Content != "" {
-			return wrong("content", "leave it out", "a token signs nothing")
+			return wrong("content", "leave it out", "a token signs nothing else")
+		}
+		if s.algorithm.family == jwts && !c.def.UnsignedBody && !c.digested() && !s.tokenIsBody() {
+			return wrong("require", "require a claim that is a hash of it, or write unsigned_body: true where the sender binds none", "the body is not signed")
 		}
 		return nil
 	}
@@ -196,6 +244,8 @@ func (c *compiler) covered() error {
 		}
 		return false
 	}
+	whole := func(k kind) bool { return signs(func(p place) bool { return p.kind == k && p.wholeBody() }) }
+	s.formAlone = whole(inForm) && !whole(inBody)
 	if !c.def.UnsignedBody && !signs(place.wholeBody) && !c.digested() {
 		return wrong("content", "put {body} in it, or write unsigned_body: true where the sender signs none of it", "the body is not signed")
 	}
@@ -203,7 +253,8 @@ func (c *compiler) covered() error {
 		return nil
 	}
 	at := s.time.place
-	if !signs(func(p place) bool { return p.kind == atTimestamp || p.String() == at.String() || at.inside(p) }) {
+	s.timeListed = at.kind == inHeader && s.content.uses(inHeaders)
+	if !s.timeListed && !signs(func(p place) bool { return p.kind == atTimestamp || p.String() == at.String() || at.inside(p) }) {
 		return wrong("content", "put {timestamp} in it", "the timestamp is not signed: whoever repeats a request could change it")
 	}
 	return nil
@@ -211,12 +262,7 @@ func (c *compiler) covered() error {
 
 // digested tells whether a digest of the body is required of something.
 func (c *compiler) digested() bool {
-	for _, r := range c.def.Require {
-		if t, err := parseTemplate(r.Is); err == nil && t.uses(inBody) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.scheme.required, func(e equality) bool { return e.digestsBody() })
 }
 
 func (c *compiler) require() error {
@@ -249,7 +295,7 @@ func (c *compiler) equality(path string, d RequireDefinition) (e equality, err e
 }
 
 // anywhere is where something of a request can stand.
-var anywhere = []kind{inHeader, inQuery, inForm, inBody, inElement, inItem, inHeaders, atMethod, atHost, atPath, atURI, atURL}
+var anywhere = []kind{inHeader, inQuery, inForm, inBody, inElement, inItem, inHeaders, inClaim, atMethod, atHost, atPath, atURI, atURL}
 
 func notSecret(p place) bool { return p.kind != atSecret && p.kind != atTimestamp }
 
@@ -369,7 +415,9 @@ func (c *compiler) known(path string, p place) error {
 			return wrong(path, "describe it under inputs", "%s is not one of the inputs", p)
 		}
 	case inClaim:
-		return wrong(path, "", "%s needs an algorithm of JWT", p)
+		if c.scheme.algorithm.family != jwts {
+			return wrong(path, "", "%s needs an algorithm of JWT", p)
+		}
 	}
 	return nil
 }

@@ -12,16 +12,28 @@ type equality struct {
 	want  template
 }
 
-// holds is true too where the equality does not count. It takes the same time
-// however much is right: what is compared may be a secret.
-func (e *equality) holds(q *reading) bool {
-	return !e.when.hold(q) || equals(q, e.place, e.want)
+// digestsBody tells whether what must stand there is made of the body.
+func (e *equality) digestsBody() bool {
+	for p := range e.want.places() {
+		if p.kind == inBody && p.path == nil {
+			return true
+		}
+	}
+	return false
 }
 
+// equals takes the same time however much is right: what is compared may be a
+// secret. Of a claim that is a list, such as an audience, one must be equal.
 func equals(q *reading, p place, t template) bool {
-	got, was := q.find(p)
 	want, err := t.text(q)
-	return was == once && err == nil && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
+	if err != nil {
+		return false
+	}
+	if list, ok := follow(q.claims, p.path).([]any); ok && p.kind == inClaim {
+		return slices.Contains(list, any(want))
+	}
+	got, was := q.find(p)
+	return was == once && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1
 }
 
 // conditions are places with what must stand there.

@@ -26,6 +26,7 @@ import (
 //	timestamp        the sender's time, as it was written (see Timestamp)
 //	secret           the secret that is being tried
 //	input:name       what the user gives under with (see Inputs)
+//	claim:a.b        a claim of the token, where the algorithm is a JWT's
 //	each.a.b         a field of the element at hand (see Each)
 //
 //	{place}          what stands there
@@ -42,6 +43,7 @@ type Definition struct {
 	// md5, sha1, sha256, sha384, sha512: a hash of the content, which must hold {secret};
 	// ed25519, ecdsa-sha1, ecdsa-sha256 (P-256, DER), rsa-sha1, rsa-sha256, rsa-sha512 (PKCS #1 v1.5), rsa-pss-sha256: a signature of
 	// the content, and the secrets are the sender's public keys;
+	// jwt-hs256, -hs384, -hs512, -rs256, -rs512, -ps256, -es256, -eddsa: a compact JWT, bound to the request by require;
 	// token: the secret itself.
 	Algorithm string `yaml:"algorithm" required:"true" doc:"hmac-sha256, ed25519, rsa-sha256, token, …: how the signature is made"`
 	// Content is a template of what is signed.
@@ -117,6 +119,10 @@ type KeyDefinition struct {
 	Published Places `yaml:"published" doc:"public keys that are the same for everyone; secrets are then not needed"`
 	// Certificate is where the request names the certificate it is signed with.
 	Certificate CertificateDefinition `yaml:"certificate" doc:"the request names its certificate's address"`
+	// JWKS is the address of the sender's set of keys (RFC 7517): a template
+	// that may hold inputs, and nothing of the request. The set is asked again
+	// each hour, and when a token names a key that is not in it.
+	JWKS string `yaml:"jwks" doc:"the address of the sender's JSON Web Key Set"`
 	// Kept says that the key comes from a handshake that keeps it.
 	Kept bool `yaml:"kept" doc:"true: the key comes from a handshake; secrets may still be given"`
 }

@@ -31,7 +31,7 @@ func (s *Scheme) Methods() []string {
 	var methods []string
 	for _, h := range s.shakes {
 		for _, c := range h.when {
-			if c.place.kind == atMethod && c.want != nil {
+			if c.place.kind == atMethod && len(c.want) == 1 && c.want[0].literal != nil {
 				methods = append(methods, string(c.want[0].literal))
 			}
 		}
@@ -88,6 +88,9 @@ func (h *handshake) fill(q *reading) (*Handshake, error) {
 			return nil, &absence{h.keep, was}
 		}
 		made.Keep = event.Secret(secret)
+		if _, err := q.scheme.key.derive(made.Keep); err != nil {
+			return nil, event.Refuse(http.StatusBadRequest, reasonHandshake, "The secret cannot be a key.")
+		}
 	}
 	if !h.call.isZero() {
 		address, was := q.find(h.call)

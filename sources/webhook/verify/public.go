@@ -129,15 +129,8 @@ func (p publicKey) verify(key crypto.PublicKey, digest, signature []byte) bool {
 
 // sign signs a content with a private key's PEM (PKCS #8, PKCS #1 or SEC 1).
 func (p publicKey) sign(private string, content []byte) ([]byte, error) {
-	block, _ := pem.Decode([]byte(private))
-	if block == nil {
-		return nil, fmt.Errorf("needs the private key of a pair of %s, as PEM, to sign with", p.kind)
-	}
-	key, err := parsePrivate(block.Bytes)
+	key, err := p.private(private)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := p.fit(key.Public()); err != nil {
 		return nil, err
 	}
 	var options crypto.SignerOpts = p.hash
@@ -145,6 +138,20 @@ func (p publicKey) sign(private string, content []byte) ([]byte, error) {
 		options = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: p.hash}
 	}
 	return key.Sign(rand.Reader, p.digest(content), options)
+}
+
+// private reads a private key's PEM.
+func (p publicKey) private(text string) (crypto.Signer, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, fmt.Errorf("to sign needs the private key of a pair of %s, as PEM", p.kind)
+	}
+	key, err := parsePrivate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.fit(key.Public())
+	return key, err
 }
 
 func parsePrivate(der []byte) (crypto.Signer, error) {

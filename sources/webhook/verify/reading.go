@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,6 +21,7 @@ import (
 // reading is a request as a scheme reads it, with what has been found in it so far.
 type reading struct {
 	*event.Request
+	ctx     context.Context
 	own     event.Request // the one of an event that is there already
 	scheme  *Scheme
 	given   []string // the signatures, or lists of them
@@ -28,12 +30,13 @@ type reading struct {
 	stamp   string                      // the sender's time, as it was written
 	secret  string                      // that is being tried
 	sign    func(content []byte) []byte // of the filter hmac
-	claims  any
-	element any // of each
+	claims  map[string]any              // of the token, once it is verified
+	element any                         // of each
 
 	json     *event.Body
 	form     url.Values
 	formRead bool
+	files    bool // the form has some, and they are no fields
 	scratch  []byte
 }
 
@@ -282,33 +285,38 @@ func (q *reading) formValues() url.Values {
 			q.form = values
 		}
 	case "multipart/form-data":
-		q.form, _ = multipartValues(q.Body, parameters["boundary"])
+		q.form, q.files = multipartValues(q.Body, parameters["boundary"])
 	}
 	return q.form
 }
 
-// multipartValues are the fields of a multipart form that are no files.
-func multipartValues(body []byte, boundary string) (url.Values, error) {
-	values := url.Values{}
+// isForm tells whether the body is a form, and its fields are all of it.
+func (q *reading) isForm() bool { return q.formValues() != nil && !q.files }
+
+// multipartValues are the fields of a multipart form that are no files, and
+// whether there are files. A broken form has no values.
+func multipartValues(body []byte, boundary string) (values url.Values, files bool) {
+	values = url.Values{}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for range maxFields {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
-			return values, nil
+			return values, files
 		}
 		if err != nil {
-			return nil, err
+			return nil, false
 		}
 		if part.FileName() != "" || part.FormName() == "" {
+			files = true
 			continue
 		}
 		text, err := io.ReadAll(part)
 		if err != nil {
-			return nil, err
+			return nil, false
 		}
 		values.Add(part.FormName(), string(text))
 	}
-	return nil, errors.New("the form has too many fields")
+	return nil, false
 }
 
 // sortedForm is every field of the form: its name and its values, by name.
@@ -330,16 +338,18 @@ func (q *reading) sortedForm() (string, state) {
 	return there(b.String())
 }
 
-// listedHeaders are the headers that another one lists.
+// listedHeaders are the headers that another one lists. Where the time is signed
+// so, it must be one of them.
 func (q *reading) listedHeaders(list string) (string, state) {
 	names, was := only(q.Header[list])
 	if was != once {
 		return "", was
 	}
 	var b strings.Builder
+	timed := !q.scheme.timeListed
 	for i, name := range strings.Split(names, ",") {
-		name = strings.TrimSpace(name)
-		value, was := only(q.Header[http.CanonicalHeaderKey(name)])
+		name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+		value, was := only(q.Header[name])
 		if was != once {
 			return "", was
 		}
@@ -347,6 +357,10 @@ func (q *reading) listedHeaders(list string) (string, state) {
 			b.WriteByte(';')
 		}
 		b.WriteString(strings.ToLower(name) + ":" + strings.TrimSpace(value))
+		timed = timed || name == q.scheme.time.place.name
+	}
+	if !timed {
+		return "", absent
 	}
 	return there(b.String())
 }

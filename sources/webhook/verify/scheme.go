@@ -10,23 +10,27 @@ import (
 
 // Scheme is a [Definition] ready for use. It is immutable.
 type Scheme struct {
-	algorithm algorithm
-	content   template
-	at        []place
-	list      string
-	tag       tag
-	encoding  *encoding // nil: a token as it stands
-	key       keyRule
-	published []any
-	kept      bool
-	time      *timestamp // nil where no time is signed
-	each      []string
-	required  []equality
-	inputs    map[string]string
-	id, typ   Spot
-	formField string
-	shakes    []handshake
-	accepted  *answer
+	algorithm   algorithm
+	content     template
+	at          []place
+	list        string
+	tag         tag
+	encoding    *encoding // nil: a token as it stands
+	key         keyRule
+	published   []any
+	kept        bool
+	certificate *certificateRule
+	jwks        template   // the address of a set of keys; nil where there is none
+	time        *timestamp // nil where no time is signed
+	each        []string
+	required    []equality
+	inputs      map[string]string
+	id, typ     Spot
+	formField   string
+	timeListed  bool // the time is signed as one of the headers that another lists
+	formAlone   bool // of the body its form alone is signed
+	shakes      []handshake
+	accepted    *answer
 }
 
 // ID is where the sender's id of an event stands; the zero Spot where it gives none.

@@ -105,7 +105,7 @@ func TestVectors(t *testing.T) {
 			s := preset(t, v.preset)
 			check := verifier(t, s, event.Secret(v.secret))
 			r := v.request()
-			if err := check.Verify(r); err != nil {
+			if err := check.Verify(t.Context(), r); err != nil {
 				t.Fatalf("made by %s, refused: %v", v.from, err)
 			}
 			e := &event.Event{Request: event.RequestInfo{Header: r.Header}, Body: event.NewBody(event.JSON, r.Body)}
@@ -118,13 +118,13 @@ func TestVectors(t *testing.T) {
 
 			r = v.request()
 			r.Body = append(r.Body, ' ')
-			if got := reason(t, check.Verify(r)); got != "signature" {
+			if got := reason(t, check.Verify(t.Context(), r)); got != "signature" {
 				t.Errorf("a changed body gives %q", got)
 			}
-			if got := reason(t, verifier(t, s, "bm90IHRoZSBzZWNyZXQ=").Verify(v.request())); got != "signature" {
+			if got := reason(t, verifier(t, s, "bm90IHRoZSBzZWNyZXQ=").Verify(t.Context(), v.request())); got != "signature" {
 				t.Errorf("another secret gives %q", got)
 			}
-			if err := verifier(t, s, "bm90IHRoZSBzZWNyZXQ=", event.Secret(v.secret)).Verify(v.request()); err != nil {
+			if err := verifier(t, s, "bm90IHRoZSBzZWNyZXQ=", event.Secret(v.secret)).Verify(t.Context(), v.request()); err != nil {
 				t.Errorf("the second of two secrets: %v", err)
 			}
 		})
@@ -139,7 +139,7 @@ func TestSignIsWhatVerifyTakes(t *testing.T) {
 			if err := preset(t, v.preset).Sign(r, event.Secret(v.secret), nil, "id-1"); err != nil {
 				t.Fatal(err)
 			}
-			if err := verifier(t, preset(t, v.preset), event.Secret(v.secret)).Verify(r); err != nil {
+			if err := verifier(t, preset(t, v.preset), event.Secret(v.secret)).Verify(t.Context(), r); err != nil {
 				t.Errorf("%v is refused: %v", r.Header, err)
 			}
 		})
@@ -158,15 +158,15 @@ func TestEveryHeaderOfASchemeCounts(t *testing.T) {
 			t.Run(v.preset+"/"+name, func(t *testing.T) {
 				r := v.request()
 				r.Header.Add(name, r.Header.Get(name))
-				if got := reason(t, check.Verify(r)); got != "signature" && got != "timestamp" {
+				if got := reason(t, check.Verify(t.Context(), r)); got != "signature" && got != "timestamp" {
 					t.Errorf("twice gives %q", got)
 				}
 				r.Header.Set(name, "")
-				if got := reason(t, check.Verify(r)); got != "missing_header" {
+				if got := reason(t, check.Verify(t.Context(), r)); got != "missing_header" {
 					t.Errorf("empty gives %q", got)
 				}
 				r.Header.Del(name)
-				if got := reason(t, check.Verify(r)); got != "missing_header" {
+				if got := reason(t, check.Verify(t.Context(), r)); got != "missing_header" {
 					t.Errorf("none gives %q", got)
 				}
 			})
@@ -219,7 +219,7 @@ func TestSignatureLists(t *testing.T) {
 			s := preset(t, tt.vector.preset)
 			r := tt.vector.request()
 			r.Header.Set(s.at[0].name, tt.given)
-			if got := reason(t, verifier(t, s, event.Secret(tt.vector.secret)).Verify(r)); got != tt.want {
+			if got := reason(t, verifier(t, s, event.Secret(tt.vector.secret)).Verify(t.Context(), r)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -232,7 +232,7 @@ func TestTolerance(t *testing.T) {
 		for seconds, want := range map[int64]string{-301: "timestamp", -300: "", 0: "", 300: "", 301: "timestamp"} {
 			r := v.request()
 			r.Time = time.Unix(v.at+seconds, 999_999_999)
-			if got := reason(t, check.Verify(r)); got != want {
+			if got := reason(t, check.Verify(t.Context(), r)); got != want {
 				t.Errorf("%s: %d seconds later: %q, want %q", v.preset, seconds, got, want)
 			}
 		}
@@ -258,7 +258,7 @@ func TestAlgorithmsAndEncodings(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := &event.Request{Header: http.Header{"X-Signature": {tt.signature}}, Body: []byte("Hello, World!")}
-			if err := verifier(t, s, "secret").Verify(r); err != nil {
+			if err := verifier(t, s, "secret").Verify(t.Context(), r); err != nil {
 				t.Error(err)
 			}
 		})
@@ -301,7 +301,7 @@ func FuzzVerify(f *testing.F) {
 				h[s.time.place.name] = []string{timestamp}
 			}
 			r := &event.Request{Header: h, Body: body, Time: time.Unix(1700000000, 0)}
-			if reason(t, v.verifier(t, v.Secret).Verify(r)) == "" {
+			if reason(t, v.verifier(t, v.Secret).Verify(t.Context(), r)) == "" {
 				t.Errorf("%s: %q is taken for a signature", v.preset, signature)
 			}
 		}
@@ -321,7 +321,7 @@ func BenchmarkVerify(b *testing.B) {
 			check := verifier(b, s, "c2VjcmV0")
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := check.Verify(r); err != nil {
+				if err := check.Verify(b.Context(), r); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,9 +1,9 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,10 +20,13 @@ func (s *Scheme) Sign(r *event.Request, secret event.Secret, inputs map[string]e
 		plain[name] = value.Reveal()
 	}
 	w := &signing{scheme: s, request: r, secret: secret.Reveal(), inputs: plain, id: id}
-	if s.each != nil {
-		return errors.New("cannot sign the elements of a list")
+	if s.formAlone && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", event.Form.ContentType())
 	}
-	return w.sign()
+	if s.each == nil {
+		return w.sign()
+	}
+	return w.signEach()
 }
 
 // signing is a request on its way to be signed.
@@ -35,11 +38,29 @@ type signing struct {
 	id      string
 	items   []string // of the list, before the signature
 	stamp   string
+	element []string // the path of the element that is being signed
+}
+
+// signEach signs every element of the body's list.
+func (w *signing) signEach() error {
+	q := w.read()
+	list, _ := q.lookup(w.scheme.each).([]any)
+	q.done()
+	if len(list) == 0 {
+		return fmt.Errorf("cannot sign: the body has no elements at %s", strings.Join(w.scheme.each, "."))
+	}
+	for i := range list {
+		w.element, w.items = append(slices.Clone(w.scheme.each), strconv.Itoa(i)), nil
+		if err := w.sign(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *signing) sign() error {
 	s := w.scheme
-	if t := s.time; t != nil {
+	if t := s.time; t != nil && t.place.kind != inClaim {
 		w.stamp = t.unit.write(w.request.Time)
 		if err := w.put(t.place, w.stamp); err != nil {
 			return err
@@ -52,19 +73,27 @@ func (w *signing) sign() error {
 	if err != nil {
 		return err
 	}
+	return w.putSignature(signature)
+}
+
+func (w *signing) putSignature(signature string) error {
+	s, at := w.scheme, w.scheme.at[0]
 	tag := s.tag.text
 	if s.tag.any {
 		tag = "trotline" + tag
 	}
-	separator := s.list
-	if separator != "" {
-		separator = separator[:1]
-	}
-	at := s.at[0]
 	if prefix, numbered := strings.CutSuffix(at.name, "*"); numbered {
 		at.name = prefix + "1"
 	}
-	return w.put(at, strings.Join(append(w.items, tag+signature), separator))
+	return w.put(at, strings.Join(append(w.items, tag+signature), s.separator()))
+}
+
+// separator is the one of the list's characters that we write.
+func (s *Scheme) separator() string {
+	if s.list == "" {
+		return ""
+	}
+	return s.list[:1]
 }
 
 // fillAll gives the places that are signed, and those that name the event, what the sender would.
@@ -79,25 +108,41 @@ func (w *signing) fillAll() error {
 	}
 	for i := range s.required {
 		e := &s.required[i]
-		q := w.read()
-		text, err := e.want.text(q)
-		counts := e.when.hold(q)
-		q.done()
+		if e.place.kind == inClaim {
+			continue
+		}
+		text, counts, err := w.wanted(e)
 		if err == nil && counts {
 			err = w.put(e.place, text)
 		}
 		if err != nil {
-			return fmt.Errorf("cannot sign: %w", err)
+			return err
 		}
 	}
 	return nil
+}
+
+// wanted is what must stand at an equality's place, and whether it counts.
+func (w *signing) wanted(e *equality) (text string, counts bool, err error) {
+	q := w.read()
+	defer q.done()
+	if !e.when.hold(q) {
+		return "", false, nil
+	}
+	if text, err = e.want.text(q); err != nil {
+		return "", false, fmt.Errorf("cannot sign: %w", err)
+	}
+	return text, true, nil
 }
 
 // fill makes up what is missing at a place: an id, or a nonce. A body is the user's own.
 func (w *signing) fill(p place) error {
 	switch p.kind {
 	case inHeader, inQuery, inItem:
-	case inBody, inForm:
+	case inHeaders:
+		w.listHeaders(p.name)
+		return nil
+	case inBody, inForm, inElement:
 		if w.scheme.at[0].kind != p.kind {
 			return nil
 		}
@@ -116,15 +161,31 @@ func (w *signing) fill(p place) error {
 	return w.put(p, w.id)
 }
 
+// listHeaders lists the least that is signed: the list itself, and the time.
+func (w *signing) listHeaders(list string) {
+	names := []string{strings.ToLower(list)}
+	if t := w.scheme.time; t != nil && t.place.kind == inHeader {
+		names = append(names, strings.ToLower(t.place.name))
+	}
+	slices.Sort(names)
+	w.request.Header.Set(list, strings.Join(names, ","))
+}
+
 func (w *signing) read() *reading {
 	q := w.scheme.read(w.request, w.inputs)
-	q.stamp, q.items = w.stamp, strings.Join(w.items, w.scheme.list)
+	q.stamp, q.items = w.stamp, strings.Join(w.items, w.scheme.separator())
+	if w.element != nil {
+		q.element = q.lookup(w.element)
+	}
 	return q
 }
 
 func (w *signing) signature() (string, error) {
 	s := w.scheme
-	if s.algorithm.family == tokens {
+	switch s.algorithm.family {
+	case jwts:
+		return w.signJWT()
+	case tokens:
 		if s.encoding == nil {
 			return w.secret, nil
 		}
@@ -180,7 +241,13 @@ func (w *signing) put(p place, text string) error {
 		r.Body = []byte(values.Encode())
 		r.Header.Set("Content-Type", event.Form.ContentType())
 	case inBody:
-		return w.putBody(p, text)
+		if p.path == nil {
+			r.Body = []byte(text)
+			return nil
+		}
+		return w.putBody(p.path, text)
+	case inElement:
+		return w.putBody(append(slices.Clone(w.element), p.path...), text)
 	default:
 		return fmt.Errorf("cannot sign: %s cannot be written", p)
 	}
@@ -211,12 +278,12 @@ func (w *signing) putItem(p place, text string) {
 	w.items[p.item] = text
 }
 
-func (w *signing) putBody(p place, text string) error {
+func (w *signing) putBody(path []string, text string) error {
 	body, err := event.Decode(event.JSON, w.request.Body)
 	if err != nil {
 		return fmt.Errorf("cannot sign: the body is not JSON: %w", err)
 	}
-	if body, err = set(body, p.path, text); err != nil {
+	if body, err = set(body, path, text); err != nil {
 		return fmt.Errorf("cannot sign: %w", err)
 	}
 	w.request.Body, err = event.EncodeJSON(body)

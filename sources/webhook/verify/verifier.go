@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,10 @@ import (
 type Given struct {
 	Secrets []event.Secret          // or public keys
 	Inputs  map[string]event.Secret // under with
+	// Kept are the secrets that handshakes brought; nil where there is nowhere to keep one.
+	Kept func() []event.Secret
+	// Outside is asked for what a scheme needs of it; nil where nothing can be asked.
+	Outside Outside
 }
 
 // Signed verifies requests by a scheme, with what a user gave.
@@ -29,7 +34,7 @@ func (s *Scheme) Verifier(g Given) (*Signed, error) {
 	if err := v.takeInputs(g.Inputs); err != nil {
 		return nil, err
 	}
-	if err := v.takeSecrets(g.Secrets); err != nil {
+	if err := v.takeKeys(g); err != nil {
 		return nil, &event.FieldError{Path: "secrets", Msg: err.Error()}
 	}
 	return v, nil
@@ -54,26 +59,39 @@ func (v *Signed) takeInputs(given map[string]event.Secret) error {
 	return nil
 }
 
-func (v *Signed) takeSecrets(secrets []event.Secret) error {
+// takeKeys makes every key there is. Without one, nothing could be verified.
+func (v *Signed) takeKeys(g Given) error {
 	s := v.scheme
 	for _, key := range s.published {
-		v.keys = append(v.keys, pinned{key})
+		v.keys = append(v.keys, s.pin(key))
 	}
-	if len(secrets) == 0 && len(v.keys) == 0 {
-		if s.algorithm.family == publicKeys {
-			return errors.New("needs at least one public key")
-		}
-		return errors.New("needs at least one secret")
+	if s.certificate != nil {
+		v.keys = append(v.keys, s.certificate.open(s, g.Outside))
 	}
-	if s.algorithm.family == tokens {
-		set, err := newKeySet(secrets)
+	if s.jwks != nil {
+		q := s.read(&event.Request{}, v.inputs)
+		address, err := s.jwks.text(q)
+		q.done()
 		if err != nil {
 			return err
 		}
-		v.keys = append(v.keys, token{set})
+		v.keys = append(v.keys, &keySource{address: address, outside: g.Outside})
+	}
+	if s.kept {
+		v.keys = append(v.keys, newRing(g.keptNow, v.prover))
+	}
+	if len(v.keys) > 0 && len(g.Secrets) == 0 {
 		return nil
 	}
-	for i, secret := range secrets {
+	if len(g.Secrets) == 0 {
+		return fmt.Errorf("needs at least one %s", s.secretWord())
+	}
+	if s.algorithm.family == tokens {
+		set, err := newKeySet(g.Secrets)
+		v.keys = append(v.keys, token{set})
+		return err
+	}
+	for i, secret := range g.Secrets {
 		key, err := v.prover(secret)
 		if err != nil {
 			return fmt.Errorf("number %d %w", i+1, err)
@@ -83,15 +101,41 @@ func (v *Signed) takeSecrets(secrets []event.Secret) error {
 	return nil
 }
 
+func (g Given) keptNow() []event.Secret {
+	if g.Kept == nil {
+		return nil
+	}
+	return g.Kept()
+}
+
+// secretWord is what the secrets of the scheme are called.
+func (s *Scheme) secretWord() string {
+	if s.algorithm.pairs() {
+		return "public key"
+	}
+	return "secret"
+}
+
+// pin is the prover of a public key.
+func (s *Scheme) pin(key any) prover {
+	if s.algorithm.family == jwts {
+		return jwtKey{key}
+	}
+	return pinned{key}
+}
+
 func (v *Signed) prover(secret event.Secret) (prover, error) {
 	s := v.scheme
-	if s.algorithm.family == publicKeys {
+	if s.algorithm.pairs() {
 		key, err := s.algorithm.public.parse(secret.Reveal(), *s.key.encoding)
-		return pinned{key}, err
+		return s.pin(key), err
 	}
 	key, err := s.key.derive(secret)
 	if err != nil {
 		return nil, err
+	}
+	if s.algorithm.family == jwts {
+		return jwtKey{jwtSecret(key)}, nil
 	}
 	pool := newMACPool(s, string(key), key)
 	if v.sign == nil && s.algorithm.family == macs {
@@ -102,8 +146,9 @@ func (v *Signed) prover(secret event.Secret) (prover, error) {
 
 // Verify accepts a request if any signature it lists was made with any of the
 // secrets, so that a sender and we can change a secret at different times.
-func (v *Signed) Verify(r *event.Request) error {
+func (v *Signed) Verify(ctx context.Context, r *event.Request) error {
 	q := v.scheme.read(r, v.inputs)
+	q.ctx = ctx
 	defer q.done()
 	if v.scheme.each == nil {
 		return v.verify(q)
@@ -130,28 +175,61 @@ func (v *Signed) verify(q *reading) error {
 	if err := s.gather(q); err != nil {
 		return s.refusal(err)
 	}
-	if s.time != nil {
+	if s.time != nil && s.time.place.kind != inClaim {
 		if err := s.time.read(q); err != nil {
 			return err
 		}
 	}
-	proven := false
+	if err := v.proven(q); err != nil {
+		return err
+	}
+	if s.algorithm.family == jwts {
+		if err := s.alive(q); err != nil {
+			return err
+		}
+	}
+	return s.bound(q)
+}
+
+// proven asks one key after the other.
+func (v *Signed) proven(q *reading) error {
 	for _, key := range v.keys {
 		ok, err := key.proves(q)
-		if err != nil {
-			return s.refusal(err)
-		}
-		if proven = ok; proven {
-			break
+		switch {
+		case err != nil:
+			return v.scheme.refusal(err)
+		case ok:
+			return nil
 		}
 	}
-	if !proven {
-		return s.wrong()
+	return v.scheme.wrong()
+}
+
+// alive wants a token of this time.
+func (s *Scheme) alive(q *reading) error {
+	if s.time != nil && s.time.place.kind == inClaim {
+		if err := s.time.read(q); err != nil {
+			return err
+		}
 	}
+	return q.checkLife()
+}
+
+// bound wants what belongs to the signature: the equalities, and a body that is signed.
+func (s *Scheme) bound(q *reading) error {
+	signed := !s.formAlone || len(q.Body) == 0 || q.isForm()
 	for i := range s.required {
-		if !s.required[i].holds(q) {
+		e := &s.required[i]
+		if !e.when.hold(q) {
+			continue
+		}
+		if !equals(q, e.place, e.want) {
 			return s.wrong()
 		}
+		signed = signed || e.digestsBody()
+	}
+	if !signed {
+		return event.Refuse(http.StatusUnauthorized, reasonSignature, "The body is not a form: it is not signed.")
 	}
 	return nil
 }

@@ -5,7 +5,11 @@
 // tolerance of the signed time. A request that proves nothing is refused.
 package verify
 
-import "github.com/trotline/trotline/event"
+import (
+	"context"
+
+	"github.com/trotline/trotline/event"
+)
 
 // The words of a refusal.
 const (
@@ -14,17 +18,19 @@ const (
 	reasonTimestamp   = "timestamp"
 	reasonCredentials = "credentials"
 	reasonHandshake   = "handshake"
+	reasonOutside     = "outside" // with 503
 )
 
 // Verifier checks requests. It is safe for concurrent use.
 type Verifier interface {
 	// Verify returns nil, or a *[event.Refusal] with status 401 and one of the
-	// reasons missing_header, signature, timestamp and credentials.
-	Verify(r *event.Request) error
+	// reasons missing_header, signature, timestamp and credentials; or with 503
+	// where what is needed to tell cannot be had now.
+	Verify(ctx context.Context, r *event.Request) error
 }
 
 // Unverified takes every request.
 type Unverified struct{}
 
 // Verify returns nil.
-func (Unverified) Verify(*event.Request) error { return nil }
+func (Unverified) Verify(context.Context, *event.Request) error { return nil }

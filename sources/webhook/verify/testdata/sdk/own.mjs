@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { millis, rfc3339, seconds } from './clock.mjs'
-import { jwt, keys, publicJWK, publicKey } from './signing.mjs'
+import { jwt, keys, publicKey } from './signing.mjs'
 
 const json = { 'Content-Type': 'application/json' }
 const form = { 'Content-Type': 'application/x-www-form-urlencoded' }
@@ -214,7 +214,7 @@ function rsas() {
   const chat = '{"action":"message_create","action_time":"2026-01-15T12:00:00.000Z","data":{"message":{"id":"50a9f4b4"}}}'
   return [
     rsa('paypal', paypal, {
-      secret: '1JE4291016473214C', id: 'WH-2WR32451HC0233532-67976317FL4543714', type: 'PAYMENT.SALE.COMPLETED', fetch: { [certificate]: keys.certificate },
+      secret: undefined, with: { webhook_id: '1JE4291016473214C' }, id: 'WH-2WR32451HC0233532-67976317FL4543714', type: 'PAYMENT.SALE.COMPLETED', fetch: { [certificate]: keys.certificate },
       headers: {
         ...json, 'Paypal-Transmission-Id': '69cd13f0-d67a-11e5-baa3-778b53f4ae55', 'Paypal-Transmission-Time': rfc3339, 'Paypal-Cert-Url': certificate, 'Paypal-Auth-Algo': 'SHA256withRSA',
         'Paypal-Transmission-Sig': signed('sha256', `69cd13f0-d67a-11e5-baa3-778b53f4ae55|${rfc3339}|1JE4291016473214C|${crc32(paypal)}`),
@@ -239,7 +239,7 @@ function tokens() {
   const secret = preset => `${preset}-signing-secret-0123456789`
   return [
     own('plaid', {
-      secret: JSON.stringify({ keys: [publicJWK.p256(kid)] }), private_key: keys.p256, body: plaid, type: 'TRANSACTIONS',
+      secret: publicKey.p256.toString('base64'), private_key: keys.p256, body: plaid, type: 'TRANSACTIONS.DEFAULT_UPDATE',
       headers: { ...json, 'Plaid-Verification': jwt({ alg: 'ES256', kid, typ: 'JWT' }, { iat: Number(seconds), request_body_sha256: digest(plaid, 'hex') }) },
     }),
     own('netlify', { secret: secret('netlify'), body: netlify, headers: { ...json, 'X-Webhook-Signature': jwt({ alg: 'HS256', typ: 'JWT' }, { iss: 'netlify', sha256: digest(netlify, 'hex') }, secret('netlify')) } }),

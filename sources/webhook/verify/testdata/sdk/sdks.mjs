@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { EventEmitter } from 'node:events'
 import https from 'node:https'
 import { createSecretKey } from 'node:crypto'
-import { der, ecdsa, ed25519, hash, hmac, jwt, keys, multipart, publicJWK, publicKey, rsa } from './signing.mjs'
+import { der, ecdsa, ed25519, hash, hmac, jwt, keySet, keys, multipart, publicKey, rsa } from './signing.mjs'
 
 import adyen from '@adyen/api-library'
 import { verifyWebhook } from '@clerk/backend/webhooks'
@@ -505,7 +505,7 @@ export const sdks = [
     const content = ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type'].map(k => `${k}\n${message[k]}\n`).join('')
     message.Signature = rsa(version === '1' ? 'sha1' : 'sha256', content, 'base64')
     return {
-      preset: 'aws_sns', npm: 'sns-validator', call: 'validate', secret: message.TopicArn, headers: { 'Content-Type': 'text/plain; charset=UTF-8', 'X-Amz-Sns-Message-Type': 'Notification' },
+      preset: version === '1' ? 'aws_sns_v1' : 'aws_sns', npm: 'sns-validator', call: 'validate', with: { topic: message.TopicArn }, private_key: keys.rsa, headers: { 'Content-Type': 'text/plain; charset=UTF-8', 'X-Amz-Sns-Message-Type': 'Notification' },
       body: JSON.stringify(message, null, 2), fetch: { [message.SigningCertURL]: keys.certificate }, id: message.MessageId, type: 'Notification',
       accepts: r => new Promise((resolve, reject) => {
         https.get = (url, got) => {
@@ -582,7 +582,7 @@ export const sdks = [
     const secret = 'vonage-signature-secret-0123456789', body = '{"channel":"sms","message_uuid":"aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab","to":"447700900000","from":"447700900001","text":"Grüße"}'
     const claims = { iat: Number(seconds), jti: 'c5ba8f24-1a14-4c10-bfdf-3fbe8ce511b5', iss: 'Vonage', payload_hash: hash('sha256', body, 'hex'), api_key: 'abcd1234' }
     return {
-      preset: 'vonage', npm: '@vonage/jwt', call: 'verifySignature', secret, body, id: 'aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab',
+      preset: 'vonage', npm: '@vonage/jwt', call: 'verifySignature', secret, body,
       headers: { ...json, Authorization: `Bearer ${jwt({ alg: 'HS256', typ: 'JWT' }, claims, secret)}` },
       accepts: r => verifyVonage(r.headers.Authorization.slice('Bearer '.length), r.secret),
       // The SDK leaves the claim on the body to its user.
@@ -594,14 +594,14 @@ export const sdks = [
     const secret = 'hunter2-signing-key', url = 'https://hooks.example.com/bird?reference=1', body = '{"id":"e8077d803532c0b5937c639b60216938","status":"delivered"}'
     const claims = { iss: 'MessageBird', nbf: Number(seconds), exp: Number(seconds) + 60, jti: 'f9a1b7d2-6a3f-4a5b-9a25-2c1c1b3e3a11', url_hash: hash('sha256', url, 'hex'), payload_hash: hash('sha256', body, 'hex') }
     return {
-      preset: 'messagebird', npm: 'messagebird', call: 'webhook-signature-jwt verify', secret, url, body, id: claims.jti,
+      preset: 'messagebird', npm: 'messagebird', call: 'webhook-signature-jwt verify', secret, url, body,
       headers: { ...json, 'MessageBird-Signature-JWT': jwt({ alg: 'HS256', typ: 'JWT' }, claims, secret) },
       accepts: r => messagebird.verify(r.url, r.body, r.headers['MessageBird-Signature-JWT'], createSecretKey(Buffer.from(r.secret))),
     }
   },
 
   () => {
-    const secret = 'a-secret-key-not-to-be-lost-0123', url = 'https://hooks.example.com/jira?user_id=42&a=b%20c', body = '{"timestamp":1768478400000,"webhookEvent":"jira:issue_created","issue":{"key":"PROJ-1"}}'
+    const secret = 'a-secret-key-not-to-be-lost-0123', url = 'https://hooks.example.com/jira?a=b%20c&user_id=42', body = '{"timestamp":1768478400000,"webhookEvent":"jira:issue_created","issue":{"key":"PROJ-1"}}'
     const { pathname, searchParams } = new URL(url)
     const request = { method: 'POST', pathname, query: Object.fromEntries(searchParams), body: {} }
     const qsh = r => atlassian.createQueryStringHash({ ...request, query: Object.fromEntries(new URL(r.url).searchParams) })
@@ -624,15 +624,15 @@ export const sdks = [
   },
 
   () => {
-    const domain = 'https://trotline.kinde.com', kid = '6a:b2:01'
+    const domain = 'trotline.kinde.com', kid = '6a:b2:01'
     const claims = { event_id: 'event_0192b829beb3ccc88d0eff3d26ffffcf', event_timestamp: '2026-01-15T12:00:00.000000Z', source: 'admin', type: 'user.updated', timestamp: '2026-01-15T12:00:00.0Z', data: { user: { id: 'kp_1' } } }
     return {
-      preset: 'kinde', npm: '@kinde/webhooks', call: 'decodeWebhook', secret: domain, private_key: keys.rsa, headers: { 'Content-Type': 'application/jwt' },
-      body: jwt({ alg: 'RS256', kid, typ: 'JWT' }, claims), fetch: { [`${domain}/.well-known/jwks.json`]: JSON.stringify({ keys: [publicJWK.rsa(kid)] }) },
+      preset: 'kinde', npm: '@kinde/webhooks', call: 'decodeWebhook', with: { domain }, private_key: keys.rsa, headers: { 'Content-Type': 'application/jwt' },
+      body: jwt({ alg: 'RS256', kid, typ: 'JWT' }, claims), fetch: { [`https://${domain}/.well-known/jwks.json`]: keySet(kid) },
       id: claims.event_id, type: claims.type,
       accepts: async r => {
         globalThis.fetch = async url => new Response(r.fetch[url], { headers: json })
-        return await decodeWebhook(r.body, r.secret) !== null
+        return await decodeWebhook(r.body, `https://${r.with.domain}`) !== null
       },
     }
   },
@@ -642,11 +642,11 @@ export const sdks = [
     const body = '{"message":{"attributes":{"key":"value"},"data":"SGVsbG8gQ2xvdWQgUHViL1N1YiE=","messageId":"2070443601311540","publishTime":"2026-01-15T12:00:00.000Z"},"subscription":"projects/myproject/subscriptions/mysubscription"}'
     const claims = { aud: audience, azp: '113774264463038321964', email: 'gae-gcp@appspot.gserviceaccount.com', sub: '113774264463038321964', email_verified: true, iat: Number(seconds), exp: Number(seconds) + 3600, iss: issuer }
     return {
-      preset: 'google_pubsub_push', npm: 'google-auth-library', call: 'OAuth2Client.verifySignedJwtWithCertsAsync', secret: audience, private_key: keys.rsa, body, id: '2070443601311540',
-      headers: { ...json, Authorization: `Bearer ${jwt({ alg: 'RS256', kid, typ: 'JWT' }, claims)}` }, fetch: { 'https://www.googleapis.com/oauth2/v3/certs': JSON.stringify({ keys: [publicJWK.rsa(kid)] }) },
-      accepts: r => new OAuth2Client().verifySignedJwtWithCertsAsync(r.headers.Authorization.slice('Bearer '.length), { [kid]: publicKey.rsa }, r.secret, [issuer]),
+      preset: 'google_pubsub_push', npm: 'google-auth-library', call: 'OAuth2Client.verifySignedJwtWithCertsAsync', with: { audience, email: claims.email }, private_key: keys.rsa, body, id: '2070443601311540',
+      headers: { ...json, Authorization: `Bearer ${jwt({ alg: 'RS256', kid, typ: 'JWT' }, claims)}` }, fetch: { 'https://www.googleapis.com/oauth2/v3/certs': keySet(kid) },
+      accepts: r => new OAuth2Client().verifySignedJwtWithCertsAsync(r.headers.Authorization.slice('Bearer '.length), { [kid]: publicKey.rsa }, r.with.audience, [issuer]),
       // The body is not signed.
-      tampered: r => ({ ...r, secret: `${r.secret}/another` }),
+      tampered: r => ({ ...r, with: { ...r.with, audience: `${r.with.audience}/another` } }),
     }
   },
 ]

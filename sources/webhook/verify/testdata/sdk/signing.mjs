@@ -14,7 +14,7 @@ export const publicKey = {
   p256: createPublicKey(keys.p256).export({ format: 'der', type: 'spki' }),
   rsa: createPublicKey(keys.rsa).export({ format: 'pem', type: 'spki' }),
 }
-export const publicJWK = { rsa: kid => ({ ...jwk(keys.rsa), kid, alg: 'RS256', use: 'sig' }), p256: kid => ({ ...jwk(keys.p256), kid, alg: 'ES256', use: 'sig' }) }
+export const keySet = kid => JSON.stringify({ keys: [{ ...jwk(keys.rsa), kid, alg: 'RS256', use: 'sig' }] })
 
 export const hmac = (algorithm, key, content, encoding) => createHmac(algorithm, key).update(content).digest(encoding)
 export const hash = (algorithm, content, encoding) => createHash(algorithm).update(content).digest(encoding)

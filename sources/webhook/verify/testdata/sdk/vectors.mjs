@@ -17,7 +17,7 @@ function lines(value, indent) {
 }
 
 const ranks = ['published', 'sdk', 'own']
-const order = ['grade', 'source', 'secret', 'private_key', 'now', 'method', 'url', 'headers', 'body', 'fetch', 'id', 'type']
+const order = ['grade', 'source', 'secret', 'private_key', 'with', 'now', 'method', 'url', 'headers', 'body', 'fetch', 'id', 'type']
 
 export function write(vectors) {
   rmSync(folder, { recursive: true, force: true })
