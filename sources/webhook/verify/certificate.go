@@ -51,7 +51,7 @@ func (n *named) proves(q *reading) (bool, error) {
 	if was != once {
 		return false, &absence{n.at, was}
 	}
-	if n.hosts.check(address) != nil {
+	if !n.hosts.allow(address) {
 		return false, nil
 	}
 	key, err := n.key(q.ctx, address, q.Time)

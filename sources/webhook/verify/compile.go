@@ -339,6 +339,9 @@ func (c *compiler) spot(path, text string) (Spot, error) {
 	if err != nil {
 		return Spot{}, wrong(path, "", "%s", err)
 	}
+	if t.filtered("hmac") {
+		return Spot{}, wrong(path, "", "the filter hmac cannot stand here: it is for the answer to a handshake")
+	}
 	for p := range t.places() {
 		switch p.kind {
 		case inBody, inHeader, inQuery, inForm, atMethod, atPath:
@@ -379,6 +382,15 @@ func (c *compiler) place(path, text string, kinds ...kind) (place, error) {
 
 // template parses a template whose places must be allowed.
 func (c *compiler) template(path, text string, allowed func(place) bool) (template, error) {
+	t, err := c.anyTemplate(path, text, allowed)
+	if err == nil && t.filtered("hmac") {
+		err = wrong(path, "", "the filter hmac cannot stand here: it is for the answer to a handshake")
+	}
+	return t, err
+}
+
+// anyTemplate is template with the filters that need a key.
+func (c *compiler) anyTemplate(path, text string, allowed func(place) bool) (template, error) {
 	t, err := parseTemplate(text)
 	if err != nil {
 		return nil, wrong(path, "", "%s", err)
@@ -444,7 +456,7 @@ func (c *compiler) handshake(path string, d HandshakeDefinition) (h handshake, e
 	if h.answer, err = c.answer(path+".answer", d.Answer); err != nil {
 		return h, err
 	}
-	if h.tell, err = c.template(path+".tell", d.Tell, public); err != nil {
+	if h.tell, err = c.shown(path+".tell", d.Tell); err != nil {
 		return h, err
 	}
 	if d.Keep != "" {
@@ -549,12 +561,18 @@ func (c *compiler) fields(path string, texts map[string]string) ([]field, error)
 
 // shown is a template of what anyone can see: an input only as a part of a hash.
 func (c *compiler) shown(path, text string) (template, error) {
-	t, err := c.template(path, text, public)
+	t, err := c.anyTemplate(path, text, public)
 	if err != nil {
 		return nil, err
 	}
 	if err := readable(path, t); err != nil {
 		return nil, err
+	}
+	if t.filtered("hmac") {
+		if c.scheme.algorithm.family != macs {
+			return nil, wrong(path, "", "the filter hmac needs an algorithm of HMAC")
+		}
+		c.scheme.answersHMAC = true
 	}
 	return t, c.hashed(path, t)
 }
@@ -564,9 +582,6 @@ func (c *compiler) hashed(path string, t template) error {
 		isHashed := false
 		for _, f := range part.filters {
 			isHashed = isHashed || f.raw
-			if f.name == "hmac" && c.scheme.algorithm.family != macs {
-				return wrong(path, "", "the filter hmac needs an algorithm of HMAC")
-			}
 		}
 		for _, p := range part.places {
 			if p.kind == inInput && !isHashed {

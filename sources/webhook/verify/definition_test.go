@@ -80,6 +80,12 @@ func TestCompileRefuses(t *testing.T) {
 		{func(d *Definition) { d.Timestamp.Tolerance = "" }, "timestamp.tolerance: "},
 		{func(d *Definition) { d.Require = []RequireDefinition{{At: "header:X"}} }, "require[0].is: is missing"},
 		{func(d *Definition) { d.Require = []RequireDefinition{{At: "header:X", Is: "{secret}"}} }, "require[0].is: {secret} cannot stand here"},
+		{func(d *Definition) { d.Content = "{body | hmac | hex}{timestamp}{body}" }, "content: the filter hmac cannot stand here"},
+		{func(d *Definition) { d.Type = "{body | hmac | hex}" }, "type: the filter hmac cannot stand here"},
+		{func(d *Definition) {
+			d.Algorithm, d.Content = "sha256", "{secret}{timestamp}{body}"
+			shake(d, HandshakeDefinition{When: get, Answer: AnswerDefinition{Body: "{query:a | hmac | hex}"}})
+		}, "handshake[0].answer.body: the filter hmac needs an algorithm of HMAC"},
 		{func(d *Definition) { d.ID = "the body" }, `id: "the body" leads nowhere`},
 		{func(d *Definition) { d.ID = "{body | sha256}" }, "id: sha256 gives bytes, not a text (write | sha256 | hex)"},
 		{func(d *Definition) { d.Type = "header:" }, `type: "header:" leads nowhere`},

@@ -97,7 +97,7 @@ func (h *handshake) fill(q *reading) (*Handshake, error) {
 		if was != once {
 			return nil, &absence{h.call, was}
 		}
-		if err := h.hosts.check(address); err != nil {
+		if !h.hosts.allow(address) {
 			return nil, event.Refuse(http.StatusBadRequest, reasonHandshake, "The address to be called is not one of the sender's.")
 		}
 		made.Call = address

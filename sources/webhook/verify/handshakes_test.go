@@ -110,9 +110,9 @@ func TestPresetHandshakes(t *testing.T) {
 // meant is the handshake that a request is, signed where it must be.
 func meant(t *testing.T, name string, r *event.Request) *Handshake {
 	t.Helper()
-	s, v := preset(t, name), sample{preset: name}
+	s, v := preset(t, name), presetVector{preset: name}
 	public, secret := "secret", "secret"
-	for _, own := range samples(t) {
+	for _, own := range presetVectors(t) {
 		if own.preset == name && (own.PrivateKey != "" || s.key.name != "") {
 			v, public, secret = own, own.Secret, cmp.Or(own.PrivateKey, own.Secret)
 		}
@@ -139,8 +139,8 @@ func meant(t *testing.T, name string, r *event.Request) *Handshake {
 	return h
 }
 
-// certified is a body with the address of the sample's certificate.
-func certified(v sample, body []byte) []byte {
+// certified is a body with the address of the vector's certificate.
+func certified(v presetVector, body []byte) []byte {
 	for address := range v.Fetch {
 		return []byte(strings.Replace(string(body), "{", `{"SigningCertURL":"`+address+`",`, 1))
 	}

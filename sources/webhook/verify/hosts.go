@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -27,19 +28,14 @@ func parseHosts(patterns []string) (hosts, error) {
 	return patterns, nil
 }
 
-// check refuses an address that is not one of the hosts', over HTTPS at its usual port.
-func (h hosts) check(address string) error {
+// allow tells whether an address is one of the hosts', over HTTPS at its usual port.
+func (h hosts) allow(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" && u.Port() != "443" {
-		return errors.New("the address is not of HTTPS")
+		return false
 	}
 	name := strings.ToLower(u.Hostname())
-	for _, pattern := range h {
-		if sameLabels(pattern, name) {
-			return nil
-		}
-	}
-	return errors.New("the address is not one of the hosts'")
+	return slices.ContainsFunc(h, func(pattern string) bool { return sameLabels(pattern, name) })
 }
 
 // sameLabels compares part by part, so that a * never crosses a dot.

@@ -36,7 +36,6 @@ type reading struct {
 	json     *event.Body
 	form     url.Values
 	formRead bool
-	files    bool // the form has some, and they are no fields
 	scratch  []byte
 }
 
@@ -280,43 +279,48 @@ func (q *reading) formValues() url.Values {
 		return nil
 	}
 	switch media {
-	case "application/x-www-form-urlencoded":
+	case urlencoded:
 		if values, err := url.ParseQuery(string(q.Body)); err == nil {
 			q.form = values
 		}
 	case "multipart/form-data":
-		q.form, q.files = multipartValues(q.Body, parameters["boundary"])
+		q.form = multipartValues(q.Body, parameters["boundary"])
 	}
 	return q.form
 }
 
-// isForm tells whether the body is a form, and its fields are all of it.
-func (q *reading) isForm() bool { return q.formValues() != nil && !q.files }
+const urlencoded = "application/x-www-form-urlencoded"
 
-// multipartValues are the fields of a multipart form that are no files, and
-// whether there are files. A broken form has no values.
-func multipartValues(body []byte, boundary string) (values url.Values, files bool) {
-	values = url.Values{}
+// isForm tells whether the body is a form whose fields are all of it. A multipart
+// one can hold files, and text between its parts.
+func (q *reading) isForm() bool {
+	media, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	return media == urlencoded && q.formValues() != nil
+}
+
+// multipartValues are the fields of a multipart form that are no files; nil
+// where it is broken.
+func multipartValues(body []byte, boundary string) url.Values {
+	values := url.Values{}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for range maxFields {
 		part, err := reader.NextPart()
 		if errors.Is(err, io.EOF) {
-			return values, files
+			return values
 		}
 		if err != nil {
-			return nil, false
+			return nil
 		}
 		if part.FileName() != "" || part.FormName() == "" {
-			files = true
 			continue
 		}
 		text, err := io.ReadAll(part)
 		if err != nil {
-			return nil, false
+			return nil
 		}
 		values.Add(part.FormName(), string(text))
 	}
-	return nil, false
+	return nil
 }
 
 // sortedForm is every field of the form: its name and its values, by name.

@@ -31,6 +31,7 @@ type Scheme struct {
 	formAlone   bool // of the body its form alone is signed
 	shakes      []handshake
 	accepted    *answer
+	answersHMAC bool // a handshake is answered with a MAC by the first secret
 }
 
 // ID is where the sender's id of an event stands; the zero Spot where it gives none.

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -284,28 +285,97 @@ func TestSpotFindsNothingInOddBodies(t *testing.T) {
 	}
 }
 
-func FuzzVerify(f *testing.F) {
-	f.Add("t=1700000000,v1=00", "1700000000", "a", []byte("{}"))
-	f.Add("v1,AAAA v1a,BBBB", "", "", []byte(nil))
-	f.Add("sha256=zz", "-1", "\x00", []byte{0})
-	known := samples(f)
-	f.Fuzz(func(t *testing.T, signature, timestamp, id string, body []byte) {
-		for _, v := range known {
-			s := preset(t, v.preset)
-			h := http.Header{}
-			for name := range v.Headers {
-				h.Set(name, id)
+// FuzzSignature: nothing that a stranger writes in the places of a signature, of
+// a time and of an id is taken, by any scheme there is.
+func FuzzSignature(f *testing.F) {
+	f.Add("t=1700000000,v1=00", "1700000000", "a", "application/json", []byte("{}"))
+	f.Add("v1,AAAA v1a,BBBB", "", "", "", []byte(nil))
+	f.Add("sha256=zz", "-1", "\x00", "application/x-www-form-urlencoded", []byte("a=1&signature=x"))
+	f.Add("eyJhbGciOiJub25lIn0.e30.", "2026-03-01T12:00:00Z", "", "multipart/form-data; boundary=x", []byte("--x\r\n\r\n--x--"))
+	f.Add("Basic Og==", "Sun, 01 Mar 2026 12:00:00 GMT", "1", "", []byte(`{"items":[{"id":1,"state":"x","data":{"signature":"AA=="}}],"signature":{"signature":"00","token":"t","timestamp":"1"}}`))
+	schemes := map[string]*Signed{}
+	for name, s := range readShapes(f) {
+		schemes[name] = s.verifier(f)
+	}
+	for _, v := range presetVectors(f) {
+		schemes[v.preset] = v.verifier(f, v.Secret)
+	}
+	f.Fuzz(func(t *testing.T, signature, timestamp, id, contentType string, body []byte) {
+		for name, v := range schemes {
+			r := &event.Request{Method: "POST", URL: "https://a.example/x?signature=" + url.QueryEscape(signature), Path: "/x",
+				Query: url.Values{"signature": {signature}, "token": {signature}}, Header: http.Header{"Content-Type": {contentType}}, Body: body, Time: at}
+			for p := range v.scheme.content.places() {
+				if p.kind == inHeader {
+					r.Header[p.name] = []string{id}
+				}
 			}
-			h[s.at[0].name] = []string{signature}
-			if s.time != nil && s.time.place.kind == inHeader {
-				h[s.time.place.name] = []string{timestamp}
+			for _, p := range v.scheme.at {
+				if p.kind == inHeader {
+					r.Header[strings.Replace(p.name, "*", "1", 1)] = []string{signature}
+				}
 			}
-			r := &event.Request{Header: h, Body: body, Time: time.Unix(1700000000, 0)}
-			if reason(t, v.verifier(t, v.Secret).Verify(t.Context(), r)) == "" {
-				t.Errorf("%s: %q is taken for a signature", v.preset, signature)
+			if v.scheme.time != nil && v.scheme.time.place.kind == inHeader {
+				r.Header[v.scheme.time.place.name] = []string{timestamp}
+			}
+			if reason(t, v.Verify(t.Context(), r)) == "" {
+				t.Errorf("%s: %q is taken for a signature", name, signature)
+			}
+			if _, err := v.Unsigned(r); err != nil {
+				var refusal *event.Refusal
+				if !errors.As(err, &refusal) {
+					t.Errorf("%s: a handshake ends with %v", name, err)
+				}
 			}
 		}
 	})
+}
+
+// FuzzTimestamp: a time that is taken is within the tolerance, whatever its text.
+func FuzzTimestamp(f *testing.F) {
+	for _, seed := range []string{"1772366400", "1772366400000", "2026-03-01T12:00:00Z", "2026-03-01T12:00:00.123456789+01:00", "Sun, 01 Mar 2026 12:00:00 GMT",
+		"-1", "9223372036854775807", "99999999999", "999999999999", "1e9", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", " 1772366400", "+1772366400"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for name, u := range units {
+			s := &Scheme{time: &timestamp{place: place{kind: inHeader, name: "X"}, unit: u, tolerance: time.Minute}}
+			q := s.read(&event.Request{Header: http.Header{"X": {text}}, Time: at}, nil)
+			err := s.time.read(q)
+			if stamp := q.stamp; err == nil && stamp != text {
+				t.Errorf("%s: what is signed is %q, not %q", name, stamp, text)
+			}
+			q.done()
+			if err != nil {
+				if got := reason(t, err); got != reasonTimestamp && got != reasonMissing {
+					t.Errorf("%s: the reason is %q", name, got)
+				}
+				continue
+			}
+			when, err := u.parse(text)
+			if err != nil || when.Sub(at).Abs() >= time.Minute+time.Second {
+				t.Errorf("%s: %q is taken: %v %v", name, text, when, err)
+			}
+		}
+	})
+}
+
+func TestTimes(t *testing.T) {
+	for text, want := range map[string]string{
+		"s 1772366400": "", "s 1772366460": "", "s 1772366461": "timestamp", "s 1772366400000": "timestamp", "s 1772366400.5": "timestamp",
+		"ms 1772366400999": "", "ms 1772366400": "timestamp", "ms -1": "timestamp", "ms 9223372036854775807": "timestamp",
+		"rfc3339 2026-03-01T12:00:00Z": "", "rfc3339 2026-03-01T13:00:59.999999999+01:00": "", "rfc3339 2026-03-01 12:00:00": "timestamp", "rfc3339 1772366400": "timestamp",
+		"rfc1123 Sun, 01 Mar 2026 12:00:00 GMT": "", "rfc1123 Sun, 01 Mar 2026 12:02:00 GMT": "timestamp", "rfc1123 now": "timestamp",
+		"auto 1772366400": "", "auto 1772366400000": "", "auto 2026-03-01T12:00:00Z": "", "auto 17723664": "timestamp", "auto soon": "timestamp", "auto ": "missing_header",
+	} {
+		name, stamp, _ := strings.Cut(text, " ")
+		s := &Scheme{time: &timestamp{place: place{kind: inHeader, name: "X"}, unit: units[name], tolerance: time.Minute}}
+		q := s.read(&event.Request{Header: http.Header{"X": {stamp}}, Time: at}, nil)
+		err := s.time.read(q)
+		q.done()
+		if got := reason(t, err); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
 }
 
 func BenchmarkVerify(b *testing.B) {

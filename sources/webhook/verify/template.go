@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/trotline/trotline/event"
@@ -24,11 +25,7 @@ type part struct {
 // parseTemplate reads "{timestamp}.{body}".
 func parseTemplate(text string) (template, error) {
 	p := parser{rest: text}
-	t, err := p.template(false)
-	if err == nil && p.rest != "" {
-		return nil, errors.New("a } stands alone: write \\} where it is meant")
-	}
-	return t, err
+	return p.template(false)
 }
 
 // parseSpot reads a template, or a place that stands alone without its braces.
@@ -195,6 +192,13 @@ func (t template) uses(k kind) bool {
 		}
 	}
 	return false
+}
+
+// filtered tells whether a filter is part of the template.
+func (t template) filtered(name string) bool {
+	return slices.ContainsFunc(t, func(p part) bool {
+		return p.group.filtered(name) || slices.ContainsFunc(p.filters, func(f filter) bool { return f.name == name })
+	})
 }
 
 // absence is a place that holds nothing, or more than one value.

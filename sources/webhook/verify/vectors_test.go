@@ -18,8 +18,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// sample is a vector of testdata/vectors: a request that is really signed so.
-type sample struct {
+// presetVector is a vector of testdata/vectors: a request that is really signed so.
+type presetVector struct {
 	preset string
 
 	Grade      string            `yaml:"grade"`
@@ -37,21 +37,21 @@ type sample struct {
 	Type       string            `yaml:"type"`
 }
 
-// samples are the vectors of every preset that there is.
-func samples(t testing.TB) []sample {
+// presetVectors are the vectors of every preset that there is.
+func presetVectors(t testing.TB) []presetVector {
 	t.Helper()
 	all, err := Presets()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list []sample
+	var list []presetVector
 	for _, name := range sorted(all) {
 		text, err := os.ReadFile(filepath.Join("testdata", "vectors", name+".yaml"))
 		if err != nil {
 			t.Errorf("the preset %s has no vector: %v", name, err)
 			continue
 		}
-		var own []sample
+		var own []presetVector
 		if err := yaml.Unmarshal(text, &own); err != nil || len(own) == 0 {
 			t.Errorf("%s.yaml: %d vectors, %v", name, len(own), err)
 		}
@@ -63,8 +63,8 @@ func samples(t testing.TB) []sample {
 	return list
 }
 
-// request is a fresh copy of the sample's request.
-func (v sample) request(t testing.TB) *event.Request {
+// request is a fresh copy of the vector's request.
+func (v presetVector) request(t testing.TB) *event.Request {
 	t.Helper()
 	r := &event.Request{
 		Method: http.MethodPost, URL: v.URL, Path: "/hooks", Header: http.Header{}, Query: url.Values{},
@@ -87,7 +87,7 @@ func (v sample) request(t testing.TB) *event.Request {
 }
 
 // inputs are what the preset asks for under with.
-func (v sample) inputs(s *Scheme) map[string]event.Secret {
+func (v presetVector) inputs(s *Scheme) map[string]event.Secret {
 	inputs := map[string]event.Secret{}
 	for name := range s.inputs {
 		inputs[name] = event.Secret("the " + name)
@@ -98,8 +98,8 @@ func (v sample) inputs(s *Scheme) map[string]event.Secret {
 	return inputs
 }
 
-// Get serves what the sample says would stand at an address.
-func (v sample) Get(_ context.Context, address string) ([]byte, error) {
+// Get serves what the vector says would stand at an address.
+func (v presetVector) Get(_ context.Context, address string) ([]byte, error) {
 	text, ok := v.Fetch[address]
 	if !ok {
 		return nil, fmt.Errorf("%s is not to be asked", address)
@@ -107,7 +107,7 @@ func (v sample) Get(_ context.Context, address string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-func (v sample) verifier(t testing.TB, secrets ...string) *Signed {
+func (v presetVector) verifier(t testing.TB, secrets ...string) *Signed {
 	t.Helper()
 	s := preset(t, v.preset)
 	given := Given{Inputs: v.inputs(s), Kept: func() []event.Secret { return nil }, Outside: v}
@@ -123,8 +123,8 @@ func (v sample) verifier(t testing.TB, secrets ...string) *Signed {
 	return signed
 }
 
-// another is a secret like the sample's that has signed nothing.
-func (v sample) another(t testing.TB) string {
+// another is a secret like the vector's that has signed nothing.
+func (v presetVector) another(t testing.TB) string {
 	t.Helper()
 	s := preset(t, v.preset)
 	switch {
@@ -159,7 +159,7 @@ bQQNx/NsSs2ni07EIfRhCMzLs0c/Ep+LSjRYUQhTfDTExW06yafDyRz6EKLy8Vmz
 }
 
 func TestPresets(t *testing.T) {
-	for _, v := range samples(t) {
+	for _, v := range presetVectors(t) {
 		t.Run(v.preset, func(t *testing.T) {
 			check := v.verifier(t, v.Secret)
 			if err := check.Verify(t.Context(), v.request(t)); err != nil {
@@ -176,7 +176,7 @@ func TestPresets(t *testing.T) {
 }
 
 // names checks the id and the type that the preset finds.
-func (v sample) names(t *testing.T) {
+func (v presetVector) names(t *testing.T) {
 	if v.ID == "" && v.Type == "" {
 		return
 	}
@@ -191,7 +191,7 @@ func (v sample) names(t *testing.T) {
 }
 
 // decoded is the body as a source hands it on.
-func (v sample) decoded(t *testing.T, s *Scheme, r *event.Request) *event.Body {
+func (v presetVector) decoded(t *testing.T, s *Scheme, r *event.Request) *event.Body {
 	q := s.read(r, nil)
 	defer q.done()
 	if payload, ok := v.verifier(t, v.Secret).Payload(r); ok {
@@ -208,7 +208,7 @@ func (v sample) decoded(t *testing.T, s *Scheme, r *event.Request) *event.Body {
 }
 
 // refusesOthers: another secret is refused, and does no harm beside the right one.
-func (v sample) refusesOthers(t *testing.T) {
+func (v presetVector) refusesOthers(t *testing.T) {
 	for name, given := range v.With {
 		other := v
 		other.With = maps.Clone(v.With)
@@ -230,7 +230,7 @@ func (v sample) refusesOthers(t *testing.T) {
 }
 
 // bindsTheBody: every change of what is signed is refused.
-func (v sample) bindsTheBody(t *testing.T) {
+func (v presetVector) bindsTheBody(t *testing.T) {
 	p, err := FindPreset(v.preset)
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +251,7 @@ func (v sample) bindsTheBody(t *testing.T) {
 }
 
 // bindsTheTime: neither a stale request nor one of the future is taken.
-func (v sample) bindsTheTime(t *testing.T) {
+func (v presetVector) bindsTheTime(t *testing.T) {
 	s := preset(t, v.preset)
 	if s.time == nil || s.time.unbounded {
 		return
@@ -266,7 +266,7 @@ func (v sample) bindsTheTime(t *testing.T) {
 }
 
 // wantsItsHeadersOnce: a header that proves something must be there, and once.
-func (v sample) wantsItsHeadersOnce(t *testing.T) {
+func (v presetVector) wantsItsHeadersOnce(t *testing.T) {
 	s := preset(t, v.preset)
 	for _, name := range s.provingHeaders() {
 		if len(s.at) > 1 || strings.HasSuffix(name, "*") {
@@ -288,7 +288,7 @@ func (v sample) wantsItsHeadersOnce(t *testing.T) {
 }
 
 // canBeSigned: what we sign in the sender's place is taken.
-func (v sample) canBeSigned(t *testing.T) {
+func (v presetVector) canBeSigned(t *testing.T) {
 	s, r, secret := preset(t, v.preset), v.request(t), v.Secret
 	if s.each != nil || strings.HasPrefix(v.Headers["Content-Type"], "multipart/") {
 		return // signing the elements of a list, and the fields of such a form, is not known yet
@@ -336,7 +336,7 @@ func (s *Scheme) provingHeaders() []string {
 func TestPresetsAreExplained(t *testing.T) {
 	best := map[string]string{}
 	rank := []string{"own", "sdk", "published"}
-	for _, v := range samples(t) {
+	for _, v := range presetVectors(t) {
 		if slices.Index(rank, v.Grade) < 0 {
 			t.Errorf("%s: the grade %q", v.preset, v.Grade)
 		}

@@ -24,7 +24,7 @@ type Signed struct {
 	scheme *Scheme
 	keys   []prover
 	inputs map[string]string
-	sign   func(content []byte) []byte // with the first secret; nil where it is no HMAC's
+	sign   func(content []byte) []byte // with the first secret; nil where there is none, or it is no HMAC's
 }
 
 // Verifier checks requests against this scheme with any of the secrets. There
@@ -80,10 +80,10 @@ func (v *Signed) takeKeys(g Given) error {
 	if s.kept {
 		v.keys = append(v.keys, newRing(g.keptNow, v.prover))
 	}
-	if len(v.keys) > 0 && len(g.Secrets) == 0 {
-		return nil
-	}
 	if len(g.Secrets) == 0 {
+		if len(v.keys) > 0 && !s.answersHMAC {
+			return nil
+		}
 		return fmt.Errorf("needs at least one %s", s.secretWord())
 	}
 	if s.algorithm.family == tokens {
@@ -95,6 +95,9 @@ func (v *Signed) takeKeys(g Given) error {
 		key, err := v.prover(secret)
 		if err != nil {
 			return fmt.Errorf("number %d %w", i+1, err)
+		}
+		if pool, ok := key.(*macPool); ok && v.sign == nil {
+			v.sign = pool.of
 		}
 		v.keys = append(v.keys, key)
 	}
@@ -137,11 +140,7 @@ func (v *Signed) prover(secret event.Secret) (prover, error) {
 	if s.algorithm.family == jwts {
 		return jwtKey{jwtSecret(key)}, nil
 	}
-	pool := newMACPool(s, string(key), key)
-	if v.sign == nil && s.algorithm.family == macs {
-		v.sign = pool.of
-	}
-	return pool, nil
+	return newMACPool(s, string(key), key), nil
 }
 
 // Verify accepts a request if any signature it lists was made with any of the
