@@ -170,6 +170,7 @@ func TestPresets(t *testing.T) {
 			v.bindsTheBody(t)
 			v.bindsTheTime(t)
 			v.wantsItsHeadersOnce(t)
+			v.takesTheSecondSignature(t)
 			v.canBeSigned(t)
 		})
 	}
@@ -283,6 +284,29 @@ func (v presetVector) wantsItsHeadersOnce(t *testing.T) {
 		r.Header.Del(name)
 		if got := reason(t, v.verifier(t, v.Secret).Verify(t.Context(), r)); got != "missing_header" {
 			t.Errorf("without %s it gives %q", name, got)
+		}
+	}
+}
+
+// takesTheSecondSignature: in a list, wrong ones before and behind do no harm, and are not enough.
+func (v presetVector) takesTheSecondSignature(t *testing.T) {
+	s := preset(t, v.preset)
+	if s.list == "" || s.at[0].kind != inHeader {
+		return
+	}
+	r := v.request(t)
+	header := s.at[0].name
+	given, right := r.Header.Get(header), ""
+	for item := range splitList(given, s.list) {
+		if _, ok := s.tag.cut(item); ok {
+			right = item
+		}
+	}
+	wrong, separator := s.tag.text+s.encoding.encode([]byte("a signature of another's making!")), s.list[:1]
+	for list, want := range map[string]string{wrong + separator + right + separator + wrong: "", wrong + separator + wrong: "signature"} {
+		r.Header.Set(header, strings.Replace(given, right, list, 1))
+		if got := reason(t, v.verifier(t, v.Secret).Verify(t.Context(), r)); got != want {
+			t.Errorf("%s gives %q, want %q", r.Header.Get(header), got, want)
 		}
 	}
 }
