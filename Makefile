@@ -54,6 +54,12 @@ fuzz: ## every fuzz target, FUZZTIME (20s) each
 			echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; done
 
+VECTORS := sources/webhook/verify/testdata/sdk
+.PHONY: vectors
+vectors: ## make the presets' test vectors anew with the providers' own SDKs (needs node)
+	npm --prefix $(VECTORS) ci --no-audit --no-fund
+	node $(VECTORS)/generate.mjs
+
 .PHONY: docs
 docs: ## load every YAML block of the manual, as a user would paste it
 	go test -count=1 -run '^TestDocs' ./cmd/trotline
