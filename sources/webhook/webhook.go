@@ -4,6 +4,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -23,11 +24,12 @@ func Kind() event.SourceKind {
 
 // source receives for one source of the file.
 type source struct {
-	name   string
-	proof  *proof
-	decode string
-	id     naming
-	typ    naming
+	name      string
+	proof     *proof
+	decode    string
+	formField string
+	id        naming
+	typ       naming
 }
 
 func open(settings any, o event.SourceOptions) (event.Source, error) {
@@ -36,9 +38,13 @@ func open(settings any, o event.SourceOptions) (event.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	src := &source{name: o.Name, proof: p, decode: s.Decode, id: naming{expr: s.ID}, typ: naming{expr: s.EventType}}
+	src := &source{
+		name: o.Name, proof: p, decode: s.Decode, formField: s.FormField,
+		id: naming{expr: s.ID}, typ: naming{expr: s.EventType},
+	}
 	if p.scheme != nil {
 		src.id.ref, src.typ.ref = p.scheme.ID(), p.scheme.Type()
+		src.formField = cmp.Or(s.FormField, p.scheme.FormField())
 	}
 	return src, nil
 }
@@ -51,7 +57,11 @@ func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, e
 	if err := s.proof.Verify(r); err != nil {
 		return nil, err
 	}
-	body, err := s.body(r)
+	p, err := s.payload(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := p.body()
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +73,7 @@ func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, e
 		Request: s.proof.kept(r),
 		Body:    body, Original: body,
 	}
+	p.describe(e.Request.Header)
 	if err := s.nameEvent(e); err != nil {
 		return nil, err
 	}
