@@ -18,9 +18,20 @@ type Request struct {
 	Header   http.Header
 	RemoteIP netip.Addr // the sender's, as far as trusted proxies say so
 	URL      string     // the whole URL the sender called, for schemes that sign it
-	Body     []byte
-	Time     time.Time // when it came, UTC
-	Stamp    string    // unique to this request; the event's id where the sender names none
+	Body     []byte     // as it was sent: what a signature signs
+	Time     time.Time  // when it came, UTC
+	Stamp    string     // unique to this request; the event's id where the sender names none
+	// Decode undoes the Content-Encoding of Body; nil where it has none. Memory
+	// and time are spent only when it is called: after the sender has proved itself.
+	Decode func() ([]byte, error)
+}
+
+// Content is the body without its Content-Encoding. The error is a *[Refusal].
+func (r *Request) Content() ([]byte, error) {
+	if r.Decode == nil {
+		return r.Body, nil
+	}
+	return r.Decode()
 }
 
 // Source turns a request into an event or refuses it. It opens no sockets and

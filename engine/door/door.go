@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -61,6 +62,7 @@ type Door struct {
 	table    atomic.Pointer[inForce]
 	requests semaphore
 	bodies   semaphore
+	decoders chan struct{} // holds one for each body being decoded
 	draining atomic.Bool
 	failing  atomic.Bool // the last attempt to store an event failed
 	tls      bool
@@ -82,6 +84,7 @@ func New(o Options) *Door {
 		log:      o.Log,
 		requests: semaphore{limit: limits.Requests},
 		bodies:   semaphore{limit: limits.Bodies},
+		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	if d.observer == nil {
 		d.observer = unobserved{}

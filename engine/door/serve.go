@@ -59,6 +59,9 @@ type visit struct {
 	route  *route
 	params map[string]string
 	remote netip.Addr
+
+	codings []string // of the body, the last one first
+	decoded *held    // the body without them; nil if it has none
 }
 
 // source is the name of the source the request leads to, "" before that is known.
@@ -89,8 +92,16 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if err := v.admit(r); err != nil {
 		return answer{}, err
 	}
+	var err error
+	if v.codings, err = codingsOf(r.Header); err != nil {
+		return answer{}, err
+	}
 	body := held{from: &d.bodies}
 	defer body.release()
+	if v.codings != nil {
+		v.decoded = &held{from: &d.bodies}
+		defer v.decoded.release()
+	}
 	if err := body.read(r, v.route.MaxBody); err != nil {
 		return answer{}, err
 	}
@@ -182,6 +193,9 @@ func (v *visit) request(r *http.Request, body []byte, stamp string) *event.Reque
 	}
 	if r.URL.RawQuery != "" {
 		q.Query = r.URL.Query()
+	}
+	if v.decoded != nil {
+		q.Decode = v.door.decoder(v.decoded, body, v.codings, v.route.MaxBody)
 	}
 	return q
 }

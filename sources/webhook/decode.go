@@ -17,16 +17,21 @@ type payload struct {
 	format      event.Format
 	contentType string // "" where the sender says none
 	raw         []byte
+	unpacked    bool // it had a Content-Encoding
 }
 
 // payload makes UTF-8 of what is text, and takes the JSON out of its form.
-func (s *source) payload(r *event.Request) (*payload, error) {
-	p := &payload{format: event.Format(s.decode), contentType: r.Header.Get("Content-Type"), raw: r.Body}
+func (s *source) payload(r *event.Request) (p payload, err error) {
+	raw, err := r.Content()
+	if err != nil {
+		return p, err
+	}
+	p = payload{format: event.Format(s.decode), contentType: r.Header.Get("Content-Type"), raw: raw, unpacked: r.Decode != nil}
 	if s.decode == auto || s.decode == "" {
 		p.format = formatOf(p.contentType, p.raw)
 	}
 	if err := p.toUTF8(); err != nil {
-		return nil, err
+		return p, err
 	}
 	if s.formField != "" && (p.format == event.Form || p.format == event.Multipart) {
 		return p, p.takeField(s.formField)
@@ -36,6 +41,9 @@ func (s *source) payload(r *event.Request) (*payload, error) {
 
 // describe lets a kept header tell what the payload has become on the way.
 func (p *payload) describe(kept http.Header) {
+	if p.unpacked {
+		kept.Del("Content-Encoding")
+	}
 	if kept.Get("Content-Type") != p.contentType {
 		kept.Set("Content-Type", p.contentType)
 	}

@@ -6,8 +6,6 @@ package webhook
 import (
 	"cmp"
 	"context"
-	"net/http"
-	"strings"
 
 	"github.com/trotline/trotline/event"
 )
@@ -49,11 +47,9 @@ func open(settings any, o event.SourceOptions) (event.Source, error) {
 	return src, nil
 }
 
-// Receive verifies before it reads anything: a stranger's body is not decoded.
+// Receive verifies before it reads anything: a stranger's body is neither
+// decompressed nor decoded.
 func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, error) {
-	if err := plainEncoding(r.Header); err != nil {
-		return nil, err
-	}
 	if err := s.proof.Verify(r); err != nil {
 		return nil, err
 	}
@@ -78,19 +74,4 @@ func (s *source) Receive(_ context.Context, r *event.Request) (*event.Receipt, e
 		return nil, err
 	}
 	return &event.Receipt{Event: e}, nil
-}
-
-// plainEncoding refuses compressed bodies: not in this version.
-func plainEncoding(h http.Header) error {
-	for _, value := range h["Content-Encoding"] {
-		for coding := range strings.SplitSeq(value, ",") {
-			if coding = strings.TrimSpace(coding); coding == "" || strings.EqualFold(coding, "identity") {
-				continue
-			}
-			refusal := event.Refuse(http.StatusUnsupportedMediaType, "content_encoding", "The Content-Encoding %q is not taken; send the body as it is.", coding)
-			refusal.Header = http.Header{"Accept-Encoding": {"identity"}} // RFC 9110, section 15.5.16
-			return refusal
-		}
-	}
-	return nil
 }
