@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/trotline/trotline/engine/config"
 	"github.com/trotline/trotline/engine/door"
@@ -55,11 +56,26 @@ func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Proble
 			continue
 		}
 		p.routes = append(p.routes, door.Route{
-			Source: s.Name, Path: s.Path, Methods: s.Methods, MaxBody: int64(s.MaxBody),
+			Source: s.Name, Path: s.Path, Methods: methods(s.Methods, source), MaxBody: int64(s.MaxBody),
 			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, Receiver: source,
 		})
 	}
 	return p, problems
+}
+
+// methods are those of a source's settings, and those that its handshakes come with.
+func methods(own []string, source event.Source) []string {
+	h, ok := source.(event.Handshaker)
+	if !ok {
+		return own
+	}
+	all := slices.Clone(own)
+	for _, m := range h.Methods() {
+		if !slices.Contains(all, m) {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // compileRules makes the rules of every pipeline. It needs nothing but the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/trotline/trotline/engine/bus"
@@ -32,7 +33,33 @@ type store struct {
 }
 
 func (s *store) Append(ctx context.Context, ev *event.Event, generation uint64) (door.Stored, error) {
-	ack, err := s.bus.Append(ev, generation).Wait(ctx)
+	return s.wait(ctx, s.bus.Append(ev, generation))
+}
+
+// maxTogether is how many events of a request are on their way at once: a part
+// of what the bus lets be, so that one request does not shut the door to others.
+const maxTogether = 1000
+
+func (s *store) AppendAll(ctx context.Context, events []*event.Event, generation uint64) ([]door.Stored, error) {
+	all := make([]door.Stored, 0, len(events))
+	for together := range slices.Chunk(events, maxTogether) {
+		pending := make([]*bus.Pending, len(together))
+		for i, ev := range together {
+			pending[i] = s.bus.Append(ev, generation)
+		}
+		for _, p := range pending {
+			stored, err := s.wait(ctx, p)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, stored)
+		}
+	}
+	return all, nil
+}
+
+func (s *store) wait(ctx context.Context, p *bus.Pending) (door.Stored, error) {
+	ack, err := p.Wait(ctx)
 	switch {
 	case err == nil:
 		if s.full.Load() {

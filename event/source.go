@@ -43,11 +43,21 @@ type Source interface {
 	Receive(ctx context.Context, r *Request) (*Receipt, error)
 }
 
+// Handshaker is a [Source] that also takes requests that are no events, by
+// methods of their own: a sender asks, and is answered.
+type Handshaker interface {
+	// Methods are taken beside those of the source's settings.
+	Methods() []string
+}
+
 // Receipt is what a source makes of a request it accepts.
 type Receipt struct {
 	// Event is to be stored before the answer is sent; nil when the request
 	// wants an answer alone, as a handshake does.
 	Event *Event
+	// More are further events of the same request, each with a name and a stamp
+	// of its own; all are stored, in their order, before the answer is sent.
+	More []*Event
 	// Status, Header and Body are the answer; a Status of 0 is the engine's own 202 with the id.
 	Status int
 	Header http.Header

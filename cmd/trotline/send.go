@@ -119,8 +119,8 @@ func (c *sendCommand) request(ctx context.Context, conf *config.Config, source *
 	}
 	maps.Copy(r.Header, headers)
 	r.Header.Set("User-Agent", "trotline-send/"+readBuild().Version)
-	if json.Valid(payload) && r.Header.Get("Content-Type") == "" {
-		r.Header.Set("Content-Type", "application/json")
+	if said := webhook.ContentType(settings, payload); said != "" {
+		r.Header.Set("Content-Type", said)
 	}
 	return r, c.addHeaders(r.Header)
 }

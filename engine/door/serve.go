@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -142,13 +143,13 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return answer{}, err
 		}
 		if receipt.Event == nil {
-			return own(receipt), nil
+			return v.told(r, receipt), nil
 		}
-		stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+		a, err := v.keep(receipt)
 		var refusal *event.Refusal
 		switch {
 		case err == nil:
-			return v.accepted(receipt, stored), nil
+			return a, nil
 		case errors.As(err, &refusal):
 			return answer{}, refusal
 		case !errors.Is(err, ErrStale):
@@ -158,6 +159,50 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return answer{}, err
 		}
 	}
+}
+
+// told is the answer to a request that brings no event.
+func (v *visit) told(r *http.Request, receipt *event.Receipt) answer {
+	a := own(receipt)
+	if r.Method == http.MethodOptions {
+		a.header = maps.Clone(a.header)
+		if a.header == nil {
+			a.header = http.Header{}
+		}
+		a.header["Allow"] = v.route.allow
+	}
+	return a
+}
+
+// keep stores what a receipt holds.
+func (v *visit) keep(receipt *event.Receipt) (answer, error) {
+	if len(receipt.More) > 0 {
+		return v.keepAll(receipt)
+	}
+	stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+	if err != nil {
+		return answer{}, err
+	}
+	v.accepted(stored)
+	if receipt.Status != 0 {
+		return own(receipt), nil
+	}
+	return acceptedAs(receipt.Event.ID, stored.Duplicate), nil
+}
+
+func (v *visit) keepAll(receipt *event.Receipt) (answer, error) {
+	events := append([]*event.Event{receipt.Event}, receipt.More...)
+	stored, err := v.door.store.AppendAll(v.door.working, events, v.table.generation)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, s := range stored {
+		v.accepted(s)
+	}
+	if receipt.Status != 0 {
+		return own(receipt), nil
+	}
+	return acceptedAll(events, stored), nil
 }
 
 // next waits for the table that came after the visit's, and is admitted by it.
@@ -211,8 +256,8 @@ func (v *visit) publicURL(r *http.Request) string {
 	return base + r.URL.RequestURI()
 }
 
-// accepted answers for an event that is stored.
-func (v *visit) accepted(receipt *event.Receipt, stored Stored) answer {
+// accepted counts an event that is stored.
+func (v *visit) accepted(stored Stored) {
 	d := v.door
 	if d.failing.Load() && d.failing.CompareAndSwap(true, false) {
 		d.log.Info("events are stored again")
@@ -222,10 +267,6 @@ func (v *visit) accepted(receipt *event.Receipt, stored Stored) answer {
 	} else {
 		d.observer.Accepted(v.route.Source, time.Since(v.start))
 	}
-	if receipt.Status != 0 {
-		return own(receipt)
-	}
-	return acceptedAs(receipt.Event.ID, stored.Duplicate)
 }
 
 // reasonStore is the reason of an event that could not be stored.

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -27,7 +28,7 @@ func (s *source) payload(r *event.Request) (p payload, err error) {
 		return p, err
 	}
 	p = payload{format: event.Format(s.decode), contentType: r.Header.Get("Content-Type"), raw: raw, unpacked: r.Decode != nil}
-	if s.decode == auto || s.decode == "" {
+	if s.decode == auto || s.decode == "" || s.decode == cloudEvents {
 		p.format = formatOf(p.contentType, p.raw)
 	}
 	if err := p.toUTF8(); err != nil {
@@ -127,6 +128,25 @@ func formatOf(contentType string, body []byte) event.Format {
 		return event.JSON
 	}
 	return event.Binary
+}
+
+// ContentType is what a source's sender would call a payload, from the source's
+// [*Settings]; "" if nobody can tell.
+func ContentType(settings any, payload []byte) string {
+	start := bytes.TrimSpace(payload)
+	switch decode := event.SettingsOf[Settings](settings).Decode; {
+	case decode == cloudEvents && bytes.HasPrefix(start, []byte("[")):
+		return cloudEventBatchJSON
+	case decode == cloudEvents:
+		return cloudEventJSON
+	case decode != auto && decode != "":
+		return event.Format(decode).ContentType()
+	case json.Valid(payload):
+		return event.JSON.ContentType()
+	case bytes.HasPrefix(start, []byte("<")):
+		return event.XML.ContentType()
+	}
+	return ""
 }
 
 // mediaType is a content type without its parameters, in lower case.

@@ -85,6 +85,22 @@ func TestDecode(t *testing.T) {
 
 const multipartA1 = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--\r\n"
 
+func TestContentType(t *testing.T) {
+	for _, tt := range []struct{ decode, payload, want string }{
+		{"auto", `{"a":1}`, "application/json"},
+		{"", "\n<a/>", "application/xml"},
+		{"auto", "a=1", ""},
+		{"form", "a=1", "application/x-www-form-urlencoded"},
+		{"csv", "a\n1\n", "text/csv; charset=utf-8"},
+		{"cloudevents", `{"id":"1"}`, "application/cloudevents+json"},
+		{"cloudevents", ` [{"id":"1"}]`, "application/cloudevents-batch+json"},
+	} {
+		if got := ContentType(&Settings{Decode: tt.decode}, []byte(tt.payload)); got != tt.want {
+			t.Errorf("%s %s: got %q, want %q", tt.decode, tt.payload, got, tt.want)
+		}
+	}
+}
+
 func TestCharset(t *testing.T) {
 	utf16 := func(bom, text string) string {
 		b := []byte(bom)

@@ -12,7 +12,7 @@ type Settings struct {
 	Verify    *Verify    `yaml:"verify" required:"true" doc:"how the sender proves itself; none must be written"`
 	ID        event.Expr `yaml:"id" want:"string" doc:"what makes a second delivery the same event; a preset knows its sender's"`
 	EventType event.Expr `yaml:"event_type" want:"string" doc:"the sender's word for what happened; a preset knows its sender's"`
-	Decode    string     `yaml:"decode" enum:"auto,json,form,multipart,xml,csv,ndjson,text,binary" doc:"how the body is read; auto (the default) goes by Content-Type"`
+	Decode    string     `yaml:"decode" enum:"auto,json,form,multipart,xml,csv,ndjson,text,binary,cloudevents" doc:"how the body is read; auto (the default) goes by Content-Type"`
 	FormField string     `yaml:"form_field" doc:"the field of a form whose JSON is the body; a preset knows its sender's"`
 }
 
