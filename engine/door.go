@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -72,11 +73,38 @@ func (s *store) Busy() bool {
 func (s *store) Stored() uint64 { return s.done.Load() }
 
 func (s *store) Append(_ context.Context, ev *event.Event, generation uint64) (door.Stored, error) {
+	return s.wait(s.bus.Append(ev, generation))
+}
+
+// maxTogether is how many events of a request are on their way at once: a part
+// of what the bus lets be, so that one request does not shut the door to others.
+const maxTogether = 1000
+
+func (s *store) AppendAll(_ context.Context, events []*event.Event, generation uint64) ([]door.Stored, error) {
+	all := make([]door.Stored, 0, len(events))
+	for together := range slices.Chunk(events, maxTogether) {
+		pending := make([]*bus.Pending, len(together))
+		for i, ev := range together {
+			pending[i] = s.bus.Append(ev, generation)
+		}
+		for _, p := range pending {
+			stored, err := s.wait(p)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, stored)
+		}
+	}
+	return all, nil
+}
+
+// wait needs no context: it ends by itself.
+func (s *store) wait(p *bus.Pending) (door.Stored, error) {
 	if s.open.Add(1) >= busyFrom {
 		s.many.Store(time.Now().UnixNano())
 	}
 	defer s.open.Add(-1)
-	ack, err := s.bus.Append(ev, generation).Wait(context.Background()) // it ends by itself
+	ack, err := p.Wait(context.Background())
 	switch {
 	case err == nil:
 		s.done.Add(1)

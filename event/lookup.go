@@ -94,7 +94,7 @@ func field(text []byte, name string) (found []byte, err error) {
 			return nil, errSyntax
 		}
 		value := text[skipSpace(text, colon):]
-		end, err := Limits{}.scan(value)
+		end, _, err := Limits{}.scan(value)
 		if err != nil {
 			return nil, err
 		}

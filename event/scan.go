@@ -30,21 +30,21 @@ const maxDepth = 10_000
 // errSyntax says no more than that a text is not JSON: decoding tells where and why.
 var errSyntax = errors.New("not JSON")
 
-// scan is where the JSON value ends that a text begins with. It accepts what
-// encoding/json does, in one pass and without recursion.
-func (l Limits) scan(text []byte) (end int, err error) {
+// scan is where the JSON value ends that a text begins with, and how many values
+// that holds. It accepts what encoding/json does, in one pass and without recursion.
+func (l Limits) scan(text []byte) (end, values int, err error) {
 	open := make([]byte, 0, 64) // the brackets that are to come, the innermost last
 	i := 0
 value:
-	for values := 1; ; values++ {
+	for values = 1; ; values++ {
 		if l.Values > 0 && values > l.Values {
-			return 0, fmt.Errorf("it holds more than %d values", l.Values)
+			return 0, 0, l.tooMany()
 		}
 		i = skipSpace(text, i)
 		switch c := at(text, i); c {
 		case '{', '[':
 			if err := l.checkDepth(len(open) + 1); err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 			bracket := c + 2 // ASCII has one character between the two
 			open = append(open, bracket)
@@ -82,15 +82,17 @@ value:
 				}
 				continue value
 			default:
-				return 0, errSyntax
+				return 0, 0, errSyntax
 			}
 		}
 		if i < 0 {
-			return 0, errSyntax
+			return 0, 0, errSyntax
 		}
-		return i, nil
+		return i, values, nil
 	}
 }
+
+func (l Limits) tooMany() error { return fmt.Errorf("it holds more than %d values", l.Values) }
 
 // checkDepth names the limit that was set; that of encoding/json is left to decoding.
 func (l Limits) checkDepth(depth int) error {
@@ -105,7 +107,7 @@ func (l Limits) checkDepth(depth int) error {
 
 // check tells whether a text is one JSON value within the limits.
 func (l Limits) check(text []byte) error {
-	end, err := l.scan(text)
+	end, _, err := l.scan(text)
 	if err == nil && skipSpace(text, end) < len(text) {
 		err = errSyntax
 	}

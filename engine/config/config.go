@@ -129,7 +129,7 @@ type Source struct {
 	Pos      Position `yaml:"-"`
 
 	Path        string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
-	Methods     []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE" doc:"the HTTP methods it takes (POST)"`
+	Methods     []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS" doc:"the HTTP methods it takes (POST); HEAD and OPTIONS are answered and bring no event"`
 	MaxBody     event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (server.limits.max_body, 5MiB); a message of the store holds 31MiB and a little more"`
 	AllowIPs    []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
 	PublicURL   string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`

@@ -135,16 +135,9 @@ func (d *decoder) string(n *yaml.Node, v reflect.Value, f field) {
 	v.SetString(r.value)
 }
 
-// laterValues are values of the language that this build does not have.
-var laterValues = map[string][]string{"decode": {"xml", "csv"}}
-
 func (d *decoder) oneOf(n *yaml.Node, r resolved, f field, known []string) bool {
 	if slices.Contains(known, r.value) {
 		return true
-	}
-	if slices.Contains(laterValues[f.word], r.value) {
-		d.add(d.file.problem(r.span, f.word+": "+r.value+" is not in this version", "known here: "+strings.Join(known, ", ")))
-		return false
 	}
 	word := r.value
 	if r.outside {

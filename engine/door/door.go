@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,7 +72,8 @@ type Door struct {
 	limits      Limits
 	requests    semaphore
 	bodies      semaphore
-	connections atomic.Int64 // open now
+	decoders    chan struct{} // holds one for each body being decoded
+	connections atomic.Int64  // open now
 	buckets     *buckets
 	draining    atomic.Bool
 	failing     atomic.Bool // the last attempt to store an event failed
@@ -98,6 +100,7 @@ func New(o Options) *Door {
 		limits:   limits,
 		requests: newSemaphore(limits.Requests),
 		bodies:   newSemaphore(limits.Bodies),
+		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		buckets:  newBuckets(limits.Clients),
 		busy:     make(map[string]*atomic.Int64),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -59,6 +60,9 @@ type visit struct {
 	route  *route
 	params map[string]string
 	remote netip.Addr
+
+	codings []string // of the body, the last one first
+	decoded *held    // the body without them; nil if it has none
 }
 
 // source is the name of the source the request leads to, "" before that is known.
@@ -100,8 +104,16 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 		return answer{}, busy("Too many requests of this source at once.")
 	}
 	defer atOnce.release(1)
+	var err error
+	if v.codings, err = codingsOf(r.Header); err != nil {
+		return answer{}, err
+	}
 	body := held{from: d.bodies}
 	defer body.release()
+	if v.codings != nil {
+		v.decoded = &held{from: d.bodies}
+		defer v.decoded.release()
+	}
 	if err := body.read(r, v.route.MaxBody); err != nil {
 		return answer{}, err
 	}
@@ -166,13 +178,13 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return answer{}, err
 		}
 		if receipt.Event == nil {
-			return own(receipt), nil
+			return v.told(r, receipt), nil
 		}
-		stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+		a, err := v.keep(receipt)
 		var refusal *event.Refusal
 		switch {
 		case err == nil:
-			return v.accepted(receipt, stored), nil
+			return a, nil
 		case errors.As(err, &refusal):
 			return answer{}, refusal
 		case !errors.Is(err, ErrStale):
@@ -182,6 +194,50 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return answer{}, err
 		}
 	}
+}
+
+// told is the answer to a request that brings no event.
+func (v *visit) told(r *http.Request, receipt *event.Receipt) answer {
+	a := own(receipt)
+	if r.Method == http.MethodOptions {
+		a.header = maps.Clone(a.header)
+		if a.header == nil {
+			a.header = http.Header{}
+		}
+		a.header["Allow"] = v.route.allow
+	}
+	return a
+}
+
+// keep stores what a receipt holds.
+func (v *visit) keep(receipt *event.Receipt) (answer, error) {
+	if len(receipt.More) > 0 {
+		return v.keepAll(receipt)
+	}
+	stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+	if err != nil {
+		return answer{}, err
+	}
+	v.accepted(stored)
+	if receipt.Status != 0 {
+		return own(receipt), nil
+	}
+	return acceptedAs(receipt.Event.ID, stored.Duplicate), nil
+}
+
+func (v *visit) keepAll(receipt *event.Receipt) (answer, error) {
+	events := append([]*event.Event{receipt.Event}, receipt.More...)
+	stored, err := v.door.store.AppendAll(v.door.working, events, v.table.generation)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, s := range stored {
+		v.accepted(s)
+	}
+	if receipt.Status != 0 {
+		return own(receipt), nil
+	}
+	return acceptedAll(events, stored), nil
 }
 
 // next waits for the table that came after the visit's, and is admitted by it.
@@ -221,6 +277,9 @@ func (v *visit) request(r *http.Request, body []byte, stamp string) *event.Reque
 	if r.URL.RawQuery != "" {
 		q.Query = r.URL.Query()
 	}
+	if v.decoded != nil {
+		q.Decode = v.door.decoder(v.decoded, body, v.codings, v.route.MaxBody)
+	}
 	return q
 }
 
@@ -235,8 +294,8 @@ func (v *visit) publicURL(r *http.Request) string {
 	return base + r.URL.RequestURI()
 }
 
-// accepted answers for an event that is stored.
-func (v *visit) accepted(receipt *event.Receipt, stored Stored) answer {
+// accepted counts an event that is stored.
+func (v *visit) accepted(stored Stored) {
 	d := v.door
 	if d.failing.Load() && d.failing.CompareAndSwap(true, false) {
 		d.log.Info("events are stored again")
@@ -246,10 +305,6 @@ func (v *visit) accepted(receipt *event.Receipt, stored Stored) answer {
 	} else {
 		d.observer.Accepted(v.route.Source, time.Since(v.start))
 	}
-	if receipt.Status != 0 {
-		return own(receipt)
-	}
-	return acceptedAs(receipt.Event.ID, stored.Duplicate)
 }
 
 // reasonStore is the reason of an event that could not be stored.

@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"slices"
+
 	"github.com/trotline/trotline/event"
 	"github.com/trotline/trotline/sources/webhook/verify"
 )
@@ -11,7 +13,8 @@ type Settings struct {
 	Verify    *Verify    `yaml:"verify" required:"true" doc:"how the sender proves itself; none must be written"`
 	ID        event.Expr `yaml:"id" want:"string" doc:"what makes a second delivery the same event; a preset knows its sender's"`
 	EventType event.Expr `yaml:"event_type" want:"string" doc:"the sender's word for what happened; a preset knows its sender's"`
-	Decode    string     `yaml:"decode" enum:"auto,json,form,ndjson,text,binary" doc:"how the body is read; auto (the default) goes by Content-Type"`
+	Decode    string     `yaml:"decode" enum:"auto,json,form,multipart,xml,csv,ndjson,text,binary,cloudevents" doc:"how the body is read; auto (the default) goes by Content-Type"`
+	FormField string     `yaml:"form_field" doc:"the field of a form whose JSON is the body; a preset knows its sender's"`
 }
 
 // Verify is how a sender proves itself: exactly one of the ways.
@@ -54,10 +57,17 @@ type Basic struct {
 	Users map[string]event.Secret `yaml:"users" required:"true" doc:"each user's password"`
 }
 
-// Validate finds what cannot verify anything: no way or several, no secret, an empty one.
+// Validate finds what cannot verify anything (no way or several, no secret, an
+// empty one), and settings that do not go together.
 func (s *Settings) Validate() []*event.FieldError {
+	var problems []*event.FieldError
 	if _, err := newProof(s.Verify, world{}); err != nil {
-		return []*event.FieldError{err}
+		problems = append(problems, err)
 	}
-	return nil
+	if s.FormField != "" && !slices.Contains([]string{"", auto, "form", "multipart"}, s.Decode) {
+		problems = append(problems, &event.FieldError{
+			Path: "form_field", Msg: "a body decoded as " + s.Decode + " is no form", Hint: "leave decode out, or make it form or multipart",
+		})
+	}
+	return problems
 }
