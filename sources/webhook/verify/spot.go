@@ -19,24 +19,31 @@ func (s Spot) String() string { return s.text }
 // Find is the text there. It is not ok where something is missing; a text that
 // is "" and ok is what a sender leaves out.
 func (s Spot) Find(e *event.Event) (text string, ok bool) {
-	q := s.scheme.read(nil, nil)
-	defer q.done()
-	q.own = event.Request{
-		Method: e.Request.Method, Path: e.Request.Path,
-		Header: e.Request.Header, Query: e.Request.Query,
+	if p, single := s.parts.single(); single {
+		switch {
+		case p.kind == inHeader:
+			text, was := only(e.Request.Header[p.name])
+			return text, was == once
+		case p.kind == inBody && p.path != nil:
+			text, was := textOf(lookup(e.Body, p.path))
+			return text, was == once
+		}
 	}
-	q.Request, q.json = &q.own, e.Body
+	return s.write(e)
+}
+
+func (s Spot) write(e *event.Event) (text string, ok bool) {
+	r := &event.Request{Method: e.Request.Method, Path: e.Request.Path, Header: e.Request.Header, Query: e.Request.Query}
 	if s.parts.uses(inBody) || s.parts.uses(inForm) {
 		raw, err := e.Body.Raw()
 		if err != nil {
 			return "", false
 		}
-		q.own.Body = raw
+		r.Body = raw
 	}
-	if p, single := s.parts.single(); single {
-		text, was := q.find(p)
-		return text, was == once
-	}
+	q := s.scheme.read(r, nil)
+	defer q.done()
+	q.json = e.Body
 	text, err := s.parts.text(q)
 	return text, err == nil
 }
