@@ -47,7 +47,7 @@ func (c *certificateRule) open(s *Scheme, o Outside) *named {
 const maxCertificates = 64
 
 func (n *named) proves(q *reading) (bool, error) {
-	address, was := q.find(n.at)
+	address, was := q.find(&n.at)
 	if was != once {
 		return false, &absence{n.at, was}
 	}

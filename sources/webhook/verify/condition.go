@@ -21,7 +21,7 @@ func (e *equality) digestsBody() bool {
 
 // equals takes the same time however much is right: what is compared may be a
 // secret. Of a claim that is a list, such as an audience, one must be equal.
-func equals(q *reading, p place, t template) bool {
+func equals(q *reading, p *place, t template) bool {
 	want, err := t.text(q)
 	if err != nil {
 		return false
@@ -50,11 +50,11 @@ func (all conditions) hold(q *reading) bool {
 func (c *condition) holds(q *reading) bool {
 	switch {
 	case c.any:
-		_, was := q.find(c.place)
+		_, was := q.find(&c.place)
 		return was == once
 	case c.none:
-		_, was := q.find(c.place)
+		_, was := q.find(&c.place)
 		return was == absent
 	}
-	return equals(q, c.place, c.want)
+	return equals(q, &c.place, c.want)
 }

@@ -34,7 +34,7 @@ import (
 //	{place | filter} changed by a filter: lower upper trim json url crc32 md5 sha1 sha256 sha512 hmac hex base64 base64url
 //	{? … }           a part that is dropped when a place in it is absent
 //	\n \r \t \\ \{ \}
-//	                 characters that are hard to write; a { before a " is itself
+//	                 characters that are hard to write; a { before a " or a } is itself
 //
 // A place that is absent and stands in no {? … } refuses the request.
 type Definition struct {

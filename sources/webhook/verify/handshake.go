@@ -83,7 +83,7 @@ func (h *handshake) fill(q *reading) (*Handshake, error) {
 		return nil, err
 	}
 	if !h.keep.isZero() {
-		secret, was := q.find(h.keep)
+		secret, was := q.find(&h.keep)
 		if was != once {
 			return nil, &absence{h.keep, was}
 		}
@@ -93,7 +93,7 @@ func (h *handshake) fill(q *reading) (*Handshake, error) {
 		}
 	}
 	if !h.call.isZero() {
-		address, was := q.find(h.call)
+		address, was := q.find(&h.call)
 		if was != once {
 			return nil, &absence{h.call, was}
 		}

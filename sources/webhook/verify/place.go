@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,27 +11,42 @@ import (
 )
 
 // kind is a sort of place.
-type kind string
+type kind int
 
 // The kinds of places; Definition says what they are.
 const (
-	inBody      kind = "body"
-	inHeader    kind = "header"
-	inQuery     kind = "query"
-	inForm      kind = "form"
-	inHeaders   kind = "headers"
-	inItem      kind = "item"
-	inInput     kind = "input"
-	inClaim     kind = "claim"
-	inElement   kind = "each"
-	atMethod    kind = "method"
-	atHost      kind = "host"
-	atPath      kind = "path"
-	atURI       kind = "uri"
-	atURL       kind = "url"
-	atTimestamp kind = "timestamp"
-	atSecret    kind = "secret"
+	nowhere kind = iota
+	inBody
+	inHeader
+	inQuery
+	inForm
+	inHeaders
+	inItem
+	inInput
+	inClaim
+	inElement
+	atMethod
+	atHost
+	atPath
+	atURI
+	atURL
+	atTimestamp
+	atSecret
 )
+
+// kindWords are the kinds as they are written.
+var kindWords = [...]string{
+	inBody: "body", inHeader: "header", inQuery: "query", inForm: "form", inHeaders: "headers", inItem: "item", inInput: "input",
+	inClaim: "claim", inElement: "each", atMethod: "method", atHost: "host", atPath: "path", atURI: "uri", atURL: "url",
+	atTimestamp: "timestamp", atSecret: "secret",
+}
+
+func (k kind) String() string { return kindWords[k] }
+
+// kindOf is the kind that a word is; nowhere if it is none.
+func kindOf(word string) kind {
+	return kind(max(0, slices.Index(kindWords[1:], word)+1))
+}
 
 const placeHint = "there are body, body.a.b, header:Name, query:name, form:name, item:t=, timestamp, method, host, path, uri, url, …"
 
@@ -45,10 +61,10 @@ type place struct {
 // parsePlace reads header:Name, body.a.b and the like.
 func parsePlace(text string) (place, error) {
 	if word, name, named := strings.Cut(text, ":"); named {
-		return parseNamed(text, kind(word), name)
+		return parseNamed(text, word, name)
 	}
 	word, rest, deep := strings.Cut(text, ".")
-	p := place{kind: kind(word), item: -1}
+	p := place{kind: kindOf(word), item: -1}
 	switch p.kind {
 	case inBody, inElement:
 		if !deep {
@@ -71,9 +87,9 @@ func parsePlace(text string) (place, error) {
 	return p, nil
 }
 
-func parseNamed(text string, word kind, name string) (place, error) {
-	p := place{kind: word, name: name, item: -1}
-	switch word {
+func parseNamed(text, word, name string) (place, error) {
+	p := place{kind: kindOf(word), name: name, item: -1}
+	switch p.kind {
 	case inHeader, inHeaders:
 		if !event.ValidHeaderName(strings.TrimSuffix(name, "*")) {
 			return place{}, fmt.Errorf("%q leads nowhere: %q is not the name of a header", text, name)
@@ -87,7 +103,7 @@ func parseNamed(text string, word kind, name string) (place, error) {
 		}
 	case inQuery, inForm, inInput:
 	default:
-		return place{}, unknownPlace(text, string(word))
+		return place{}, unknownPlace(text, word)
 	}
 	if name == "" {
 		return place{}, fmt.Errorf("%q leads nowhere: a name is missing after the colon", text)
@@ -96,9 +112,7 @@ func parseNamed(text string, word kind, name string) (place, error) {
 }
 
 func unknownPlace(text, word string) error {
-	words := []string{"body", "header", "query", "form", "headers", "item", "input", "claim", "each", "method", "host", "path", "uri",
-		"url", "timestamp", "secret"}
-	if near := event.Nearest(word, words); near != "" {
+	if near := event.Nearest(word, kindWords[1:]); near != "" {
 		return fmt.Errorf("%q leads nowhere: did you mean %s?", text, near)
 	}
 	return fmt.Errorf("%q leads nowhere: %s", text, placeHint)
@@ -110,14 +124,14 @@ func (p place) String() string {
 	case p.kind == inClaim:
 		return "claim:" + strings.Join(p.path, ".")
 	case p.path != nil:
-		return string(p.kind) + "." + strings.Join(p.path, ".")
+		return p.kind.String() + "." + strings.Join(p.path, ".")
 	case p.name != "":
-		return string(p.kind) + ":" + p.name
+		return p.kind.String() + ":" + p.name
 	}
-	return string(p.kind)
+	return p.kind.String()
 }
 
-func (p place) isZero() bool { return p.kind == "" }
+func (p place) isZero() bool { return p.kind == nowhere }
 
 // same tells whether two places are one.
 func (p place) same(other place) bool { return p.String() == other.String() }

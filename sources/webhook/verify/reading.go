@@ -22,7 +22,6 @@ import (
 type reading struct {
 	*event.Request
 	ctx     context.Context
-	own     event.Request // the one of an event that is there already
 	scheme  *Scheme
 	given   []string // the signatures, or lists of them
 	inputs  map[string]string
@@ -71,7 +70,7 @@ const (
 )
 
 // find is the text at a place. The body itself is not a text: see [template.write].
-func (q *reading) find(p place) (string, state) {
+func (q *reading) find(p *place) (string, state) {
 	switch p.kind {
 	case inHeader:
 		return only(q.Header[p.name])
@@ -223,7 +222,7 @@ func textOf(v any) (string, state) {
 }
 
 // item is one of the signature's list.
-func (q *reading) item(p place) (string, state) {
+func (q *reading) item(p *place) (string, state) {
 	found, was, n := "", absent, 0
 	for item := range splitList(q.items, q.scheme.list) {
 		text, ok := item, n == p.item
@@ -249,7 +248,7 @@ func (q *reading) item(p place) (string, state) {
 func splitList(text, separators string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for separators != "" {
-			i := strings.IndexAny(text, separators)
+			i := indexOf(text, separators)
 			if i < 0 {
 				break
 			}
@@ -263,6 +262,14 @@ func splitList(text, separators string) func(yield func(string) bool) {
 		}
 		yield(text)
 	}
+}
+
+// indexOf is [strings.IndexAny], faster for the one character it mostly is.
+func indexOf(text, characters string) int {
+	if len(characters) == 1 {
+		return strings.IndexByte(text, characters[0])
+	}
+	return strings.IndexAny(text, characters)
 }
 
 // maxFields is how many fields of a multipart form are read.

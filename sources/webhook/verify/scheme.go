@@ -81,7 +81,8 @@ const (
 // gather finds the signatures of a request: in any of their places, in each at most once.
 func (s *Scheme) gather(q *reading) error {
 	q.given = q.given[:0]
-	for _, p := range s.at {
+	for i := range s.at {
+		p := &s.at[i]
 		if number, numbered := strings.CutSuffix(p.name, "*"); numbered && p.kind == inHeader {
 			if err := q.gatherNumbered(number); err != nil {
 				return err
@@ -99,11 +100,11 @@ func (s *Scheme) gather(q *reading) error {
 	return nil
 }
 
-func (q *reading) gather(p place) error {
+func (q *reading) gather(p *place) error {
 	text, was := q.find(p)
 	switch was {
 	case twice:
-		return &absence{p, twice}
+		return &absence{*p, twice}
 	case once:
 		q.given = append(q.given, text)
 	}
@@ -112,7 +113,7 @@ func (q *reading) gather(p place) error {
 
 func (q *reading) gatherNumbered(prefix string) error {
 	for n := 1; n <= maxNumbered; n++ {
-		if err := q.gather(place{kind: inHeader, name: prefix + strconv.Itoa(n)}); err != nil {
+		if err := q.gather(&place{kind: inHeader, name: prefix + strconv.Itoa(n)}); err != nil {
 			return err
 		}
 	}
@@ -184,7 +185,7 @@ func (s *Scheme) SecretsAt() (headers, query []string) {
 				add(c.place)
 			}
 		}
-		if h.keep.kind != "" {
+		if !h.keep.isZero() {
 			add(h.keep)
 		}
 	}

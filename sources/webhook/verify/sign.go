@@ -153,7 +153,7 @@ func (w *signing) fill(p place) error {
 		return nil
 	}
 	q := w.read()
-	_, was := q.find(p)
+	_, was := q.find(&p)
 	q.done()
 	if was != absent {
 		return nil

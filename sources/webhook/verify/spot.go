@@ -19,22 +19,32 @@ func (s Spot) String() string { return s.text }
 // Find is the text there. It is not ok where something is missing; a text that
 // is "" and ok is what a sender leaves out.
 func (s Spot) Find(e *event.Event) (text string, ok bool) {
-	q := s.scheme.read(nil, nil)
-	defer q.done()
-	r := e.Request.Info()
-	q.own = event.Request{Method: r.Method, Path: r.Path, Header: r.Header, Query: r.Query}
-	q.Request, q.json = &q.own, e.Body
+	if p, single := s.parts.single(); single {
+		switch {
+		case p.kind == inHeader:
+			text, was := only(e.Request.Info().Header[p.name])
+			return text, was == once
+		case p.kind == inBody && p.path != nil:
+			text, was := textOf(lookup(e.Body, p.path))
+			return text, was == once
+		}
+	}
+	return s.write(e)
+}
+
+func (s Spot) write(e *event.Event) (text string, ok bool) {
+	kept := e.Request.Info()
+	r := &event.Request{Method: kept.Method, Path: kept.Path, Header: kept.Header, Query: kept.Query}
 	if s.parts.uses(inBody) || s.parts.uses(inForm) {
 		raw, err := e.Body.Raw()
 		if err != nil {
 			return "", false
 		}
-		q.own.Body = raw
+		r.Body = raw
 	}
-	if p, single := s.parts.single(); single {
-		text, was := q.find(p)
-		return text, was == once
-	}
+	q := s.scheme.read(r, nil)
+	defer q.done()
+	q.json = e.Body
 	text, err := s.parts.text(q)
 	return text, err == nil
 }

@@ -177,11 +177,11 @@ func (t template) walk(yield func(place) bool) bool {
 }
 
 // single is the place, where the template is nothing else.
-func (t template) single() (place, bool) {
+func (t template) single() (*place, bool) {
 	if len(t) != 1 || len(t[0].places) != 1 || t[0].filters != nil {
-		return place{}, false
+		return nil, false
 	}
-	return t[0].places[0], true
+	return &t[0].places[0], true
 }
 
 // holds tells whether a place is part of the template whatever a request lacks:
@@ -259,8 +259,8 @@ func (t template) write(w io.Writer, q *reading) error {
 				return err
 			}
 		default:
-			for _, p := range part.places {
-				if err := q.write(w, p); err != nil {
+			for j := range part.places {
+				if err := q.write(w, &part.places[j]); err != nil {
 					return err
 				}
 			}
@@ -270,14 +270,14 @@ func (t template) write(w io.Writer, q *reading) error {
 }
 
 // write writes what stands at a place. scratch spares an allocation for each text.
-func (q *reading) write(w io.Writer, p place) error {
+func (q *reading) write(w io.Writer, p *place) error {
 	if p.isBody() {
 		_, _ = w.Write(q.Body)
 		return nil
 	}
 	text, was := q.find(p)
 	if was != once && (was == twice || !p.mayBeEmpty()) {
-		return &absence{p, was}
+		return &absence{*p, was}
 	}
 	q.scratch = append(q.scratch[:0], text...)
 	_, _ = w.Write(q.scratch)
@@ -286,8 +286,8 @@ func (q *reading) write(w io.Writer, p place) error {
 
 func (part *part) writeFiltered(w io.Writer, q *reading) error {
 	var b buffer
-	for _, p := range part.places {
-		if err := q.write(&b, p); err != nil {
+	for i := range part.places {
+		if err := q.write(&b, &part.places[i]); err != nil {
 			return err
 		}
 	}
@@ -301,10 +301,8 @@ func (part *part) writeFiltered(w io.Writer, q *reading) error {
 // complete tells whether all of a group's own places are there.
 func (t template) complete(q *reading) bool {
 	for _, part := range t {
-		for _, p := range part.places {
-			if _, was := q.find(p); was == absent {
-				return false
-			}
+		if slices.ContainsFunc(part.places, func(p place) bool { _, was := q.find(&p); return was == absent }) {
+			return false
 		}
 	}
 	return true

@@ -160,13 +160,13 @@ func TestForms(t *testing.T) {
 			}
 			q := s.read(r, nil)
 			defer q.done()
-			if got, _ := q.find(place{kind: inForm}); got != tt.sorted {
+			if got, _ := q.find(&place{kind: inForm}); got != tt.sorted {
 				t.Errorf("sorted it is %q, want %q", got, tt.sorted)
 			}
 			if q.isForm() != tt.isForm {
 				t.Errorf("it is a form: %t", q.isForm())
 			}
-			if got, _ := q.find(place{kind: inBody, path: []string{"id"}}); got != tt.id {
+			if got, _ := q.find(&place{kind: inBody, path: []string{"id"}}); got != tt.id {
 				t.Errorf("the id is %q, want %q", got, tt.id)
 			}
 		})

@@ -68,7 +68,7 @@ func parseAuto(text string) (time.Time, error) {
 // be a replay, or too far ahead, which could be replayed for as long. That text
 // is what is signed.
 func (t *timestamp) read(q *reading) error {
-	text, was := q.find(t.place)
+	text, was := q.find(&t.place)
 	if was != once {
 		return (&absence{t.place, was}).refusal(reasonTimestamp)
 	}

@@ -222,7 +222,7 @@ func (s *Scheme) bound(q *reading) error {
 		if !e.when.hold(q) {
 			continue
 		}
-		if !equals(q, e.place, e.want) {
+		if !equals(q, &e.place, e.want) {
 			return s.wrong()
 		}
 		signed = signed || e.digestsBody()
