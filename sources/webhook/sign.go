@@ -15,6 +15,9 @@ func Sign(settings any, r *event.Request) error {
 	if problem != nil {
 		return problem
 	}
+	if p.sign != nil {
+		return p.sign(r)
+	}
 	if p.scheme == nil {
 		return nil
 	}
