@@ -67,7 +67,7 @@ type Limits struct {
 	HeaderLines   int            `yaml:"header_lines" min:"16" max:"10000" doc:"how many lines a request's header may have (128)"`
 	Requests      int            `yaml:"requests" min:"1" doc:"how many requests are handled at once (4096)"`
 	Clients       int            `yaml:"clients" min:"1000" doc:"how many clients are remembered for the sources' rates (100000)"`
-	Connections   int            `yaml:"connections" min:"1" doc:"how many connections are open at once (8192)"`
+	Connections   int            `yaml:"connections" min:"1" doc:"how many connections are open at once (4096)"`
 	Streams       int            `yaml:"streams" min:"1" max:"1000" doc:"how many requests an HTTP/2 connection carries at once (100)"`
 	HeaderTimeout event.Duration `yaml:"header_timeout" min:"100ms" doc:"how long a request's header may take to come (10s)"`
 	ReadTimeout   event.Duration `yaml:"read_timeout" min:"100ms" doc:"how long a request may take to come whole (30s)"`

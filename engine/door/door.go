@@ -35,7 +35,7 @@ type Limits struct {
 	IdleTimeout   time.Duration // of a connection between two requests; 120s
 	Requests      int64         // at once; 4096. One more is answered 503
 	Bodies        int64         // bytes of all bodies held at once; 256 MiB. More is answered 503
-	Connections   int64         // at once; 8192. One more is closed
+	Connections   int64         // at once; 4096. One more is closed
 	Clients       int           // remembered for the routes' rates; 100,000
 	Streams       int           // requests at once on an HTTP/2 connection; 100
 }
@@ -50,7 +50,7 @@ func (l Limits) withDefaults() Limits {
 		IdleTimeout:   orDefault(l.IdleTimeout, 120*time.Second),
 		Requests:      orDefault(l.Requests, 4096),
 		Bodies:        orDefault(l.Bodies, 256<<20),
-		Connections:   orDefault(l.Connections, 8192),
+		Connections:   orDefault(l.Connections, 4096),
 		Clients:       orDefault(l.Clients, 100_000),
 		Streams:       orDefault(l.Streams, 100),
 	}
@@ -122,7 +122,10 @@ func New(o Options) *Door {
 		WriteTimeout:      limits.WriteTimeout,
 		IdleTimeout:       limits.IdleTimeout,
 		ConnState:         d.count,
+		Protocols:         protocols(),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},
+		// OPTIONS * is answered like everything else.
+		DisableGeneralOptionsHandler: true,
 		// What strangers do to a port is no error of ours.
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
@@ -131,6 +134,14 @@ func New(o Options) *Door {
 		d.server.TLSConfig = o.Certificates.Config()
 	}
 	return d
+}
+
+// protocols are those that are spoken. HTTP/2 begins in the TLS handshake, and in no other way.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(true)
+	return p
 }
 
 // Swap puts a table in force, in one store. Requests that have begun go on with

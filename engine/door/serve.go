@@ -24,8 +24,17 @@ const storeRetry = 5 * time.Second
 // staleWait is how long a request waits for the table that made its own stale.
 const staleWait = 5 * time.Second
 
+// closed ends a connection with an answer.
+var closed = []string{"close"}
+
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	a := d.answer(r, time.Now())
+	if r.ProtoMajor == 1 && r.TransferEncoding != nil {
+		// net/http does not tell whether there was a Content-Length too. Then the
+		// connection must be closed (RFC 9112, section 6.1): a proxy that went by
+		// the length takes what follows for another sender's request.
+		w.Header()["Connection"] = closed
+	}
 	a.write(w)
 }
 

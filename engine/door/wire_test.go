@@ -80,7 +80,7 @@ func TestStrangeRequests(t *testing.T) {
 		{"one header line too many", head + strings.Repeat("A:\r\n", 129) + "\r\n", 431},
 		{"a header with a control character", head + "X-Bad: a\x00b\r\n\r\n", 400},
 		{"an absolute address", "POST http://other/hooks/shop HTTP/1.1\r\nHost: x\r\n\r\n", 202},
-		{"everything", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+		{"everything", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404},
 		{"a broken escape", "POST /hooks/%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400},
 	}
 	for _, tt := range tests {
@@ -113,6 +113,25 @@ func TestConnectionServesOnAfterARefusal(t *testing.T) {
 		if got := status(t, r); got != tt.status {
 			t.Fatalf("answered %d, want %d", got, tt.status)
 		}
+	}
+}
+
+// TestNothingFollowsAChunkedRequest: with a length beside the chunks, what
+// follows may be what a proxy took for another sender's body.
+func TestNothingFollowsAChunkedRequest(t *testing.T) {
+	store := newMemory(1)
+	_, addr := listen(t, Options{Store: store, Table: table(t, 1, Settings{}, Route{})})
+	conn, r := dial(t, addr)
+	send(t, conn, "POST /hooks/shop HTTP/1.1\r\nHost: x\r\nX-Id: first\r\nContent-Length: 90\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"+
+		"POST /hooks/shop HTTP/1.1\r\nHost: x\r\nX-Id: smuggled\r\nContent-Length: 0\r\n\r\n")
+	if got := status(t, r); got != 202 {
+		t.Errorf("answered %d", got)
+	}
+	if rest, err := io.ReadAll(r); len(rest) > 0 {
+		t.Errorf("then comes %q, %v", rest, err)
+	}
+	if store.get("first") == nil || store.get("smuggled") != nil {
+		t.Error("stored is what should not be, or not what should be")
 	}
 }
 

@@ -119,7 +119,7 @@ func publicPEM(t *testing.T, key crypto.PublicKey) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
-func tokensOf(t *testing.T, i Issuance, sets *KeySets, outside Outside) *Issued {
+func mustIssued(t *testing.T, i Issuance, sets *KeySets, outside Outside) *Issued {
 	t.Helper()
 	v, err := NewIssued(i, sets, outside)
 	if err != nil {
@@ -224,13 +224,13 @@ func TestIssuedTokens(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := refusedWith(t, tokensOf(t, tt.rules, nil, world), tokenTime, "Bearer "+tt.token); got != tt.want {
+			if got := refusedWith(t, mustIssued(t, tt.rules, nil, world), tokenTime, "Bearer "+tt.token); got != tt.want {
 				t.Errorf("refused with %q, want %q", got, tt.want)
 			}
 		})
 	}
 
-	v := tokensOf(t, by, nil, world)
+	v := mustIssued(t, by, nil, world)
 	for _, tt := range []struct {
 		values []string
 		want   string
@@ -249,7 +249,7 @@ func TestIssuedTokens(t *testing.T) {
 	named := by
 	named.Header = "x-token"
 	for _, h := range []http.Header{{"X-Token": {good}}, {"X-Token": {"Bearer " + good}}} {
-		if got := refusedIn(t, tokensOf(t, named, nil, world), tokenTime, h); got != "" {
+		if got := refusedIn(t, mustIssued(t, named, nil, world), tokenTime, h); got != "" {
 			t.Errorf("in a header of its own it is refused with %q", got)
 		}
 	}
@@ -259,7 +259,7 @@ func TestKeysAreFetchedSeldom(t *testing.T) {
 	first, second := rsaKey(t, 2048), rsaKey(t, 2048)
 	world, sets := &pages{}, &KeySets{}
 	rules := Issuance{JWKS: keyPage, Audience: []string{"hooks"}}
-	v := tokensOf(t, rules, sets, world)
+	v := mustIssued(t, rules, sets, world)
 	old := "Bearer " + signedToken(t, jose.RS256, first, "1", map[string]any{"exp": tokenTime.Add(1000 * time.Hour).Unix()})
 	rotated := "Bearer " + signedToken(t, jose.RS256, second, "2", map[string]any{"exp": tokenTime.Add(1000 * time.Hour).Unix()})
 	steps := []struct {
@@ -292,7 +292,7 @@ func TestKeysAreFetchedSeldom(t *testing.T) {
 		if n := world.asked[keyPage]; n != s.asked {
 			t.Errorf("%s: asked %d times, want %d", s.name, n, s.asked)
 		}
-		v = tokensOf(t, rules, sets, world) // as after an edit
+		v = mustIssued(t, rules, sets, world) // as after an edit
 	}
 }
 
@@ -303,7 +303,7 @@ func TestOneAsksForAll(t *testing.T) {
 	token := "Bearer " + signedToken(t, jose.RS256, key, "1", map[string]any{"exp": tokenTime.Add(1000 * time.Hour).Unix()})
 	world := &slowPages{pages: pages{}, entered: make(chan struct{}), leave: make(chan struct{})}
 	world.put(keyPage, setOf(t, jose.JSONWebKey{Key: &key.PublicKey, KeyID: "1"}))
-	v := tokensOf(t, Issuance{JWKS: keyPage, Audience: []string{"hooks"}}, nil, world)
+	v := mustIssued(t, Issuance{JWKS: keyPage, Audience: []string{"hooks"}}, nil, world)
 	ask := func(at time.Time, n int) *sync.WaitGroup {
 		var all sync.WaitGroup
 		for range n {
@@ -355,7 +355,7 @@ func TestDiscoveryFailsClosed(t *testing.T) {
 		world := &pages{}
 		world.put(discoveryPage, page)
 		world.put(keyPage, set)
-		v := tokensOf(t, Issuance{Issuer: issuer, Audience: []string{"hooks"}}, nil, world)
+		v := mustIssued(t, Issuance{Issuer: issuer, Audience: []string{"hooks"}}, nil, world)
 		if got := refusedWith(t, v, tokenTime, token); got != "503 outside" {
 			t.Errorf("%s: refused with %q", name, got)
 		}
