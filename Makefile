@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
+PEBBLE := github.com/letsencrypt/pebble/v2/cmd
+PEBBLE_VERSION := v2.10.1
 LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # The race detector needs a C compiler; everything else does without.
 RACE := $(shell command -v gcc cc clang >/dev/null 2>&1 && echo -race)
@@ -16,7 +18,7 @@ build: ## the binary, static, in bin/trotline
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/trotline ./cmd/trotline
 
 .PHONY: test
-test: postgres ## every test, with the race detector, a real NATS and a real Postgres
+test: postgres bin/pebble ## every test, with the race detector, a real NATS, a real Postgres and an ACME authority
 	go test $(RACE) -timeout 18m ./...
 
 .PHONY: postgres
@@ -26,6 +28,10 @@ postgres: ## install a Postgres server for the tests, where there is none
 		if command -v apt-get >/dev/null; then \
 			$$as_root apt-get update -q && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -qy --no-install-recommends postgresql; \
 		else echo "no Postgres server found: its tests will be skipped"; fi; }
+
+# Let's Encrypt's ACME server for tests, and the DNS server beside it.
+bin/pebble:
+	GOBIN=$(CURDIR)/bin go install $(PEBBLE)/pebble@$(PEBBLE_VERSION) $(PEBBLE)/pebble-challtestsrv@$(PEBBLE_VERSION)
 
 .PHONY: bench
 bench: ## how fast, beside a bare handler in the same run
@@ -47,6 +53,12 @@ fuzz: ## every fuzz target, FUZZTIME (20s) each
 		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; done
+
+VECTORS := sources/webhook/verify/testdata/sdk
+.PHONY: vectors
+vectors: ## make the presets' test vectors anew with the providers' own SDKs (needs node)
+	npm --prefix $(VECTORS) ci --no-audit --no-fund
+	node $(VECTORS)/generate.mjs
 
 .PHONY: docs
 docs: ## load every YAML block of the manual, as a user would paste it

@@ -113,7 +113,7 @@ func size(b *event.Body) int {
 }
 
 func viewRequest(e *event.Event) Request {
-	r := e.Request
+	r := e.Request.Info()
 	return Request{Method: r.Method, Path: r.Path, RemoteIP: r.RemoteIP, Headers: r.Header, Query: r.Query, Params: r.Params}
 }
 

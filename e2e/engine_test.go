@@ -24,6 +24,7 @@ type engine struct {
 	folder      string // holds the configuration and the log
 	data        string
 	file        string
+	server      string // more lines of the server section
 	pipelines   string // what the file holds beside server and nats
 	door, admin string // addresses
 
@@ -80,8 +81,15 @@ func (e *engine) keepData(folder string) {
 	e.write(e.pipelines)
 }
 
+// serve makes the engine serve with more settings of the server from its next start on.
+func (e *engine) serve(settings string) {
+	e.t.Helper()
+	e.server = settings
+	e.write(e.pipelines)
+}
+
 func (e *engine) head() string {
-	return fmt.Sprintf("server:\n  listen: %q\n  admin: {listen: %q}\nnats:\n  embedded: {dir: %q, max_disk: 512MiB}\n", e.door, e.admin, e.data)
+	return fmt.Sprintf("server:\n  listen: %q\n  admin: {listen: %q}\n%snats:\n  embedded: {dir: %q, max_disk: 512MiB}\n", e.door, e.admin, e.server, e.data)
 }
 
 // start starts the process and waits until it is ready.

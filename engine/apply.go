@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,7 @@ func (e *Engine) stage(ctx context.Context, p *plan, number uint64) (*staged, er
 	var err error
 	if s.table, err = door.NewTable(number, door.Settings{
 		PublicURL: p.config.Server.PublicURL, TrustedProxies: p.config.Server.TrustedProxies,
+		Forwarded: p.config.Server.ForwardedHeader == "Forwarded",
 	}, p.routes); err != nil {
 		return s, err
 	}
@@ -254,7 +256,8 @@ func needsRestart(was, now *config.Config) error {
 	}
 	differ("server.listen", was.Server.Listen == now.Server.Listen)
 	differ("server.admin", was.Server.Admin == now.Server.Admin)
-	differ("server.tls", sameTLS(was.Server.TLS, now.Server.TLS))
+	differ("server.tls", reflect.DeepEqual(was.Server.TLS, now.Server.TLS))
+	differ("server.limits", sameLimits(was.Server.Limits, now.Server.Limits))
 	differ("nats", sameNATS(was.NATS, now.NATS))
 	differ("durability", was.Durability == now.Durability)
 	differ("dedupe", was.Dedupe == now.Dedupe)
@@ -274,8 +277,10 @@ func placeOf(c *config.Config, word string) string {
 	return c.Files[0].Path
 }
 
-func sameTLS(a, b *config.TLS) bool {
-	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+// sameLimits compares what the listener is made with; max_body is the sources'.
+func sameLimits(a, b config.Limits) bool {
+	a.MaxBody, b.MaxBody = 0, 0
+	return a == b
 }
 
 func sameNATS(a, b config.NATS) bool {

@@ -57,7 +57,7 @@ func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Proble
 		}
 		p.routes = append(p.routes, door.Route{
 			Source: s.Name, Path: s.Path, Methods: methods(s.Methods, source), MaxBody: int64(s.MaxBody),
-			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, Receiver: source,
+			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, Rate: rate(s.Rate), Concurrency: s.Concurrency, Receiver: source,
 		})
 	}
 	return p, problems
@@ -76,6 +76,13 @@ func methods(own []string, source event.Source) []string {
 		}
 	}
 	return all
+}
+
+func rate(r *config.SourceRate) *door.Rate {
+	if r == nil {
+		return nil
+	}
+	return &door.Rate{Limit: r.Limit, PerIP: r.Per.IP, Per: r.Per.Expr}
 }
 
 // compileRules makes the rules of every pipeline. It needs nothing but the

@@ -117,7 +117,7 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.store.bus = e.bus
-	if e.door, err = e.newDoor(p.config.Server.TLS); err != nil {
+	if e.door, err = e.newDoor(p.config.Server); err != nil {
 		return nil, err
 	}
 	if err = e.resume(ctx, p); err != nil {

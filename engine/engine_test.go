@@ -159,6 +159,9 @@ func (r *rig) deliveries(n int) map[string]string {
 func (r *rig) reload(want string) Edit {
 	r.t.Helper()
 	edit := r.engine.Reload(context.Background())
+	if edit.Result == Unchanged && r.engine.Last().Result == want {
+		return r.engine.Last() // the watcher was first
+	}
 	if edit.Result != want {
 		r.t.Fatalf("the edit was %s: %v", edit.Result, edit.Errors)
 	}

@@ -87,5 +87,5 @@ func (e *Engine) startSink(name string, consumer *bus.Consumer, t *stage.Target)
 
 // shared is what every stage is given.
 func (e *Engine) shared() stage.Shared {
-	return stage.Shared{Bus: e.bus, Book: e.book, Metrics: e.metrics, Log: e.log}
+	return stage.Shared{Bus: e.bus, Book: e.book, Metrics: e.metrics, Log: e.log, Door: &e.store}
 }

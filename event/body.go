@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
@@ -18,15 +16,18 @@ type Format string
 
 // The formats a body can have. JSON is also what a step that makes a new body writes.
 const (
-	JSON   Format = "json"   // objects, lists, strings, [json.Number], booleans, nil
-	Form   Format = "form"   // application/x-www-form-urlencoded: a string for each field, a list where it is repeated
-	NDJSON Format = "ndjson" // one JSON value a line: a list
-	Text   Format = "text"   // a string of valid UTF-8
-	Binary Format = "binary" // the bytes as they are
+	JSON      Format = "json"      // objects, lists, strings, [json.Number], booleans, nil
+	Form      Format = "form"      // application/x-www-form-urlencoded: a string for each field, a list where it is repeated
+	Multipart Format = "multipart" // multipart/form-data: likewise, and an object for each file
+	XML       Format = "xml"       // an object with the root element; see decodeXML
+	CSV       Format = "csv"       // a list with an object for each row, whose fields the first row names
+	NDJSON    Format = "ndjson"    // one JSON value a line: a list
+	Text      Format = "text"      // a string of valid UTF-8
+	Binary    Format = "binary"    // the bytes as they are
 )
 
 // Formats lists the formats in the order the manual shows them.
-var Formats = []Format{JSON, Form, NDJSON, Text, Binary}
+var Formats = []Format{JSON, Form, Multipart, XML, CSV, NDJSON, Text, Binary}
 
 // ContentType is the media type a body of the format is sent with.
 func (f Format) ContentType() string {
@@ -35,6 +36,12 @@ func (f Format) ContentType() string {
 		return "application/json"
 	case Form:
 		return "application/x-www-form-urlencoded"
+	case Multipart:
+		return "multipart/form-data"
+	case XML:
+		return "application/xml"
+	case CSV:
+		return "text/csv; charset=utf-8"
 	case NDJSON:
 		return "application/x-ndjson"
 	case Text:
@@ -57,7 +64,7 @@ type Body struct {
 	valErr  error
 
 	check   sync.Once
-	checked bool         // the bytes are valid JSON
+	checked bool         // the bytes need no check (again)
 	lookups atomic.Int32 // how often a field was looked for in the bytes
 
 	encode sync.Once
@@ -69,6 +76,15 @@ type Body struct {
 func NewBody(format Format, raw []byte) *Body {
 	b := &Body{format: format, raw: raw}
 	b.encode.Do(func() {})
+	return b
+}
+
+// NewCheckedBody is a body of bytes that [Body.Check] found good before they were
+// stored: nothing looks through them again only to know that they are. Of bytes
+// that are not, what was not looked at passes unseen.
+func NewCheckedBody(format Format, raw []byte) *Body {
+	b := NewBody(format, raw)
+	b.check.Do(func() { b.checked = true })
 	return b
 }
 
@@ -103,8 +119,9 @@ func (b *Body) Raw() ([]byte, error) {
 	return b.raw, b.rawErr
 }
 
-// Decode reads bytes of a format. An empty body is nil, except that empty text
-// is "" and empty binary is no bytes.
+// Decode reads bytes of a format, which are UTF-8 where they are text. An empty
+// body is nil, except that empty NDJSON and CSV are an empty list, empty text is
+// "" and empty binary is no bytes.
 func Decode(f Format, raw []byte) (any, error) {
 	switch f {
 	case JSON:
@@ -116,9 +133,15 @@ func Decode(f Format, raw []byte) (any, error) {
 		return decodeNDJSON(raw)
 	case Form:
 		return decodeForm(raw)
+	case Multipart:
+		return decodeMultipart(raw)
+	case XML:
+		return decodeXML(raw)
+	case CSV:
+		return decodeCSV(raw)
 	case Text:
 		if !utf8.Valid(raw) {
-			return nil, errors.New("the text is not valid UTF-8")
+			return nil, errNotUTF8
 		}
 		return string(raw), nil
 	case Binary:
@@ -126,6 +149,8 @@ func Decode(f Format, raw []byte) (any, error) {
 	}
 	return nil, fmt.Errorf("unknown format %q", f)
 }
+
+var errNotUTF8 = errors.New("the text is not valid UTF-8")
 
 // EncodeJSON writes a value as JSON on one line, without the escapes that only HTML needs.
 func EncodeJSON(value any) ([]byte, error) {
@@ -155,36 +180,16 @@ func decodeJSON(raw []byte) (any, error) {
 }
 
 func decodeNDJSON(raw []byte) (any, error) {
-	list := []any{}
+	list, spent := []any{}, budget(0)
 	for n, line := range bytes.Split(raw, []byte("\n")) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		v, err := decodeJSON(line)
+		v, err := spent.json(line)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
 		}
 		list = append(list, v)
 	}
 	return list, nil
-}
-
-func decodeForm(raw []byte) (any, error) {
-	q, err := url.ParseQuery(strings.TrimSpace(string(raw)))
-	if err != nil {
-		return nil, err
-	}
-	fields := make(map[string]any, len(q))
-	for name, values := range q {
-		if len(values) == 1 {
-			fields[name] = values[0]
-			continue
-		}
-		list := make([]any, len(values))
-		for i, v := range values {
-			list[i] = v
-		}
-		fields[name] = list
-	}
-	return fields, nil
 }

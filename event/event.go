@@ -8,8 +8,6 @@ package event
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -34,20 +32,9 @@ type Event struct {
 	// Element is the place of this part in a split event ("0", "2/1"), "" for a whole one.
 	Element string
 	// Request is what is kept of the request that brought the event.
-	Request RequestInfo
+	Request *Kept
 	// Body is the payload as it stands now, Original as it was received.
 	Body, Original *Body
-}
-
-// RequestInfo is what is kept of the request that brought an event. What the
-// sender proved itself with is not among it.
-type RequestInfo struct {
-	Method   string
-	Path     string
-	RemoteIP string
-	Header   http.Header
-	Query    url.Values
-	Params   map[string]string // the {name} parts of the path
 }
 
 // WithBody is the event with another body; everything else stays.
@@ -61,7 +48,7 @@ func (e *Event) WithBody(b *Body) *Event {
 // for a body that no step has touched, that of the body's format for any other.
 func (e *Event) ContentType() string {
 	if e.Body == e.Original {
-		if sent := e.Request.Header.Get("Content-Type"); sent != "" && ValidHeaderValue(sent) {
+		if sent := e.Request.Info().Header.Get("Content-Type"); sent != "" && ValidHeaderValue(sent) {
 			return sent
 		}
 	}

@@ -28,7 +28,7 @@ import (
 //
 // Fields may be string, bool, int, float64, []T, map[string]T, a pointer to a
 // struct (nil when left out), a struct, and the types of this package: [Secret],
-// [Duration], [Size], [Path], [File], [Expr], [Template], *[Mapping] and [Format].
+// [Duration], [Size], [Rate], [Path], [File], [Expr], [Template], *[Mapping] and [Format].
 // A settings type may be a [Validator] for what types cannot say.
 type Kinds struct {
 	Sources    []SourceKind
@@ -91,6 +91,13 @@ type SinkOptions struct {
 // Validator is implemented by settings that check what types cannot say.
 type Validator interface {
 	Validate() []*FieldError
+}
+
+// CertificateAsker is implemented by settings of a source whose senders prove
+// themselves by their TLS certificates, so that the server has to ask for one.
+type CertificateAsker interface {
+	// AsksForCertificate tells whether these settings do, and which of them says so.
+	AsksForCertificate() (path string, asks bool)
 }
 
 // SettingsOf is a kind's settings as the type they were made with. Handing over

@@ -45,6 +45,8 @@ type Scope struct {
 	Results []string
 	// Request: the event is not made yet; id, type and original are not there.
 	Request bool
+	// Head: the request's body is not read yet; body and raw are not there.
+	Head bool
 }
 
 // Shape is what is known of a value: the fields a map makes. A nil *Shape, and

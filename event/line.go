@@ -6,20 +6,30 @@ import (
 	"time"
 )
 
-// WriteJSON appends the body to w as JSON on one line. A JSON body keeps the
-// text of its numbers and the order of its fields and loses only the space
-// between them; an empty one is null. A form is an object, NDJSON is a list,
+// WriteJSON appends the body to w as JSON on one line. A JSON body that stands on
+// one line stays as it is; one of several lines keeps the text of its numbers and
+// the order of its fields and loses only the space between them; an empty one is
+// null. A form is an object, as multipart and XML are, NDJSON and CSV are a list,
 // text is a string, and binary is its base64 (RFC 4648, section 4) in a string.
 // After an error w is as it was.
 func (b *Body) WriteJSON(w *bytes.Buffer) error {
+	if err := b.Check(); err != nil {
+		return err
+	}
 	raw, err := b.asJSON()
 	if err != nil {
 		return err
 	}
-	if len(bytes.TrimSpace(raw)) == 0 {
-		raw = []byte("null")
+	raw = bytes.TrimSpace(raw)
+	switch {
+	case len(raw) == 0:
+		w.WriteString("null")
+	case bytes.IndexByte(raw, '\n') >= 0, bytes.IndexByte(raw, '\r') >= 0:
+		return json.Compact(w, raw)
+	default:
+		w.Write(raw)
 	}
-	return json.Compact(w, raw)
+	return nil
 }
 
 func (b *Body) asJSON() ([]byte, error) {

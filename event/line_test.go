@@ -16,6 +16,8 @@ func TestBodyWriteJSON(t *testing.T) {
 		want   string // "" is an error
 	}{
 		{"pretty JSON becomes one line", JSON, "{\n  \"id\": 1234567890123456789,\n \"price\": 10.10\n}\n", `{"id":1234567890123456789,"price":10.10}`},
+		{"one line stays", JSON, "\r\n\t{ \"id\" : 1.0,\t\"a\":[ ] } \n", "{ \"id\" : 1.0,\t\"a\":[ ] }"},
+		{"a carriage return is a break", JSON, "{\r\"a\": \"\\r\\n\"}", `{"a":"\r\n"}`},
 		{"order and HTML stay", JSON, `{"b":"<&>","a":1}`, `{"b":"<&>","a":1}`},
 		{"nothing", JSON, " ", `null`},
 		{"broken", JSON, `{"a":`, ""},
@@ -49,7 +51,7 @@ func TestDeliveryWriteJSON(t *testing.T) {
 	if err := d.WriteJSON(&w); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"id":"a\n1","source":"shop","type":"order.paid","time":"2026-03-14T15:09:26Z","delivery_id":"d-1","body":{"n":1.0}}`
+	want := `{"id":"a\n1","source":"shop","type":"order.paid","time":"2026-03-14T15:09:26Z","delivery_id":"d-1","body":{ "n": 1.0 }}`
 	if w.String() != want {
 		t.Errorf("wrote %s\nwant  %s", w.String(), want)
 	}
@@ -81,15 +83,38 @@ func FuzzBodyWriteJSON(f *testing.F) {
 		f.Add(uint8(i), []byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, format uint8, raw []byte) {
-		var w bytes.Buffer
-		err := NewBody(Formats[int(format)%len(Formats)], raw).WriteJSON(&w)
+		var w, trusted bytes.Buffer
+		f := Formats[int(format)%len(Formats)]
+		err := NewBody(f, raw).WriteJSON(&w)
 		switch {
 		case err != nil && w.Len() > 0:
 			t.Errorf("error %v after %q", err, w.Bytes())
 		case err == nil && (!json.Valid(w.Bytes()) || bytes.ContainsAny(w.Bytes(), "\r\n")):
 			t.Errorf("wrote %q", w.Bytes())
 		}
+		// Of bytes that are wrongly said to be checked a line comes all the same.
+		trustedErr := NewCheckedBody(f, raw).WriteJSON(&trusted)
+		switch {
+		case err == nil && (trustedErr != nil || !bytes.Equal(trusted.Bytes(), w.Bytes())):
+			t.Errorf("of a checked body wrote %q (%v), else %q", trusted.Bytes(), trustedErr, w.Bytes())
+		case trustedErr != nil && trusted.Len() > 0, bytes.ContainsAny(trusted.Bytes(), "\r\n"):
+			t.Errorf("of a checked body wrote %q (%v)", trusted.Bytes(), trustedErr)
+		}
 	})
+}
+
+func BenchmarkBodyWriteJSON(b *testing.B) {
+	for name, text := range benchmarkTexts() {
+		b.Run(name, func(b *testing.B) {
+			var w bytes.Buffer
+			for b.Loop() {
+				w.Reset()
+				if err := NewCheckedBody(JSON, text).WriteJSON(&w); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 // Whatever an id holds, it goes into a header and comes out again.

@@ -1,16 +1,13 @@
 package event
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "encoding/json"
 
 // Lookup is the value that a path of field names leads to; nil where it leads
 // nowhere. It equals what following the path through [Body.Value] gives, but a
 // JSON body that is asked for a few fields is not decoded whole for them: most
 // events are filtered and named by two or three of their fields.
 func (b *Body) Lookup(path ...string) (any, error) {
-	if b.format != JSON || b.decoded.Load() || b.lookups.Add(1) > maxLookups {
+	if b.format != JSON || len(path) == 0 || b.decoded.Load() || b.lookups.Add(1) > maxLookups {
 		v, err := b.Value()
 		if err != nil {
 			return nil, err
@@ -24,14 +21,15 @@ func (b *Body) Lookup(path ...string) (any, error) {
 	if err := b.Check(); err != nil {
 		return nil, err
 	}
-	if !b.checked {
-		return nil, nil // an empty body
-	}
-	text := bytes.TrimLeft(b.raw, jsonSpace)
+	text := b.raw[skipSpace(b.raw, 0):]
 	for _, name := range path {
-		if text = field(text, name); text == nil {
-			return nil, nil
+		var err error
+		if text, err = field(text, name); err != nil {
+			return nil, b.fault()
 		}
+	}
+	if text == nil {
+		return nil, nil
 	}
 	return fragment(text)
 }
@@ -42,25 +40,24 @@ const maxLookups = 8
 // Check tells whether the bytes can be decoded, without keeping what they hold.
 func (b *Body) Check() error {
 	if b.format != JSON || b.decoded.Load() {
-		_, err := b.Value()
-		return err
+		return b.fault()
 	}
-	b.check.Do(func() { b.checked = json.Valid(b.raw) })
+	b.check.Do(func() { b.checked = Limits{}.check(b.raw) == nil })
 	if b.checked {
 		return nil
 	}
-	_, err := b.Value() // knows what is wrong, and that an empty body is nil
+	return b.fault()
+}
+
+// fault is what decoding says of the bytes: it knows what is wrong, and that an
+// empty body is nil.
+func (b *Body) fault() error {
+	_, err := b.Value()
 	return err
 }
 
-const jsonSpace = " \t\r\n"
-
-// fragment decodes a value at the start of a valid JSON text.
+// fragment decodes the text of one JSON value.
 func fragment(text []byte) (any, error) {
-	if len(text) == 0 {
-		return nil, nil
-	}
-	text = text[:len(text)-len(skipValue(text))]
 	switch text[0] {
 	case '{', '[':
 		return decodeJSON(text)
@@ -79,28 +76,41 @@ func fragment(text []byte) (any, error) {
 	return json.Number(text), nil
 }
 
-// field is the text of an object's field, from its value on; nil if the text is
-// no object or has no such field. Of a name that is there twice the last one
+// field is the text of a field's value; nil if what the text begins with is no
+// object or has no such field. Of a name that is there twice the last one
 // counts, as everywhere.
-func field(text []byte, name string) (found []byte) {
-	if len(text) == 0 || text[0] != '{' {
-		return nil
+func field(text []byte, name string) (found []byte, err error) {
+	if at(text, 0) != '{' {
+		return nil, nil
 	}
-	text = bytes.TrimLeft(text[1:], jsonSpace)
-	for text[0] != '}' {
-		rest := skipValue(text)
-		key := text[1 : len(text)-len(rest)-1]
-		// Behind the colon stands the value.
-		value := bytes.TrimLeft(bytes.TrimLeft(rest, jsonSpace)[1:], jsonSpace)
-		if isKey(key, name) {
-			found = value
+	text = text[skipSpace(text, 1):]
+	if at(text, 0) == '}' {
+		return nil, nil
+	}
+	for {
+		quote := skipString(text, 0)
+		colon := skipColon(text, quote)
+		if colon < 0 {
+			return nil, errSyntax
 		}
-		text = bytes.TrimLeft(skipValue(value), jsonSpace)
-		if text[0] == ',' {
-			text = bytes.TrimLeft(text[1:], jsonSpace)
+		value := text[skipSpace(text, colon):]
+		end, _, err := Limits{}.scan(value)
+		if err != nil {
+			return nil, err
+		}
+		if isKey(text[1:quote-1], name) {
+			found = value[:end]
+		}
+		next := skipSpace(value, end)
+		switch at(value, next) {
+		case '}':
+			return found, nil
+		case ',':
+			text = value[skipSpace(value, next+1):]
+		default:
+			return nil, errSyntax
 		}
 	}
-	return found
 }
 
 // isKey tells whether a key, as it is written between its quotes, is a name.
@@ -122,51 +132,4 @@ func isPlain(text []byte) bool {
 		}
 	}
 	return true
-}
-
-// skipValue is what follows the value at the start of a valid JSON text.
-func skipValue(text []byte) []byte {
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			i = endOfString(text, i)
-		case '{', '[':
-			depth++
-			continue
-		case '}', ']':
-			depth--
-		case ',', ':', ' ', '\t', '\r', '\n':
-			if depth > 0 {
-				continue
-			}
-			return text[i:]
-		default:
-			if depth > 0 {
-				continue
-			}
-			// A number or a word ends where something else begins.
-			if end := bytes.IndexAny(text[i:], ",:}] \t\r\n"); end >= 0 {
-				return text[i+end:]
-			}
-			return nil
-		}
-		if depth <= 0 {
-			return text[min(i+1, len(text)):]
-		}
-	}
-	return nil
-}
-
-// endOfString is the place of the quote that ends the string begun at a place.
-func endOfString(text []byte, start int) int {
-	for i := start + 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return len(text) - 1
 }

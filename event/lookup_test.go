@@ -46,6 +46,26 @@ func checkLookup(t *testing.T, body, path string) {
 	if err == nil && !reflect.DeepEqual(got, follow(whole, names)) {
 		t.Errorf("%q %s: got %#v, decoded whole %#v", body, path, got, follow(whole, names))
 	}
+	// Bytes that are wrongly said to be checked may give anything, but no panic.
+	trusted, trustedErr := NewCheckedBody(JSON, []byte(body)).Lookup(names...)
+	if wholeErr == nil && (trustedErr != nil || !reflect.DeepEqual(trusted, got)) {
+		t.Errorf("%q %s: of a checked body got %#v (%v), decoded whole %#v", body, path, trusted, trustedErr, got)
+	}
+}
+
+// Somebody else may have written what is read from the store.
+func TestCheckedBodyThatIsNotValid(t *testing.T) {
+	for _, text := range []string{`{`, `{"a":`, `{"a":"`, `{"a":1`, `{"a":1,`, `{"a":x}`, `{"a":{"b":[}}`, `{"a":1]`, `{"z"}`, `{a":1}`, strings.Repeat(`{"a":`, maxDepth+1)} {
+		b := NewCheckedBody(JSON, []byte(text))
+		if err := b.Check(); err != nil {
+			t.Errorf("%.40q was checked again: %v", text, err)
+		}
+		got, err := b.Lookup("a", "b")
+		_, want := NewBody(JSON, []byte(text)).Value()
+		if got != nil || err == nil || err.Error() != want.Error() {
+			t.Errorf("%.40q: got %v and error %v, want the error %v", text, got, err, want)
+		}
+	}
 }
 
 func TestLookupDecodesWholeInTheEnd(t *testing.T) {
@@ -67,12 +87,18 @@ func FuzzLookup(f *testing.F) {
 }
 
 func BenchmarkLookup(b *testing.B) {
-	raw := []byte(`{"event":"new_order","amount":120.50,"items":[` + strings.Repeat(`{"sku":"A-1","qty":1,"name":"something to buy"},`, 18) + `{}],"id":"O-1"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		body := NewBody(JSON, raw)
-		if v, _ := body.Lookup("id"); v != "O-1" {
-			b.Fatal(v)
-		}
+	for _, c := range []struct {
+		name string
+		body func(Format, []byte) *Body
+	}{{"unchecked", NewBody}, {"checked", NewCheckedBody}} {
+		b.Run(c.name, func(b *testing.B) {
+			raw := benchmarkTexts()["order"]
+			b.ReportAllocs()
+			for b.Loop() {
+				if v, _ := c.body(JSON, raw).Lookup("id"); v != "O-1" {
+					b.Fatal(v)
+				}
+			}
+		})
 	}
 }

@@ -121,6 +121,43 @@ func (s Size) String() string {
 	return fmt.Sprintf("%dB", int64(s))
 }
 
+// Rate is how often something may happen, written 50/s, 1000/m, 10/h or 5/d.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+var rateUnits = []struct {
+	unit string
+	time time.Duration
+}{
+	{"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour},
+}
+
+// maxRate is the most a [Rate] may count.
+const maxRate = 1_000_000_000
+
+// ParseRate reads a [Rate].
+func ParseRate(text string) (Rate, error) {
+	number, unit, _ := strings.Cut(text, "/")
+	for _, u := range rateUnits {
+		n, err := strconv.ParseUint(number, 10, 64)
+		if unit == u.unit && err == nil && n > 0 && n <= maxRate {
+			return Rate{Count: int(n), Per: u.time}, nil
+		}
+	}
+	return Rate{}, fmt.Errorf("%q is not a rate: write 50/s, 1000/m, 10/h or 5/d", text)
+}
+
+func (r Rate) String() string {
+	for _, u := range rateUnits {
+		if u.time == r.Per {
+			return fmt.Sprintf("%d/%s", r.Count, u.unit)
+		}
+	}
+	return fmt.Sprintf("%d/%s", r.Count, r.Per)
+}
+
 // Path is a file's path. A relative one starts at the folder of the file that names it; the configuration hands it over absolute.
 type Path string
 

@@ -42,3 +42,23 @@ func TestParseSize(t *testing.T) {
 		}
 	}
 }
+
+func TestParseRate(t *testing.T) {
+	for text, want := range map[string]Rate{
+		"50/s": {50, time.Second}, "1000/m": {1000, time.Minute}, "10/h": {10, time.Hour}, "1/d": {1, 24 * time.Hour},
+		"1000000000/s": {1_000_000_000, time.Second},
+	} {
+		r, err := ParseRate(text)
+		if err != nil || r != want {
+			t.Errorf("%s is %v, %v; want %v", text, r, err, want)
+		}
+		if r.String() != text {
+			t.Errorf("%s is written %s", text, r)
+		}
+	}
+	for _, text := range []string{"", "50", "/s", "50/", "0/s", "-1/s", "+1/s", "1.5/s", "50/ms", "50 / s", "50/s/s", "1000000001/s", "99999999999999999999/s"} {
+		if r, err := ParseRate(text); err == nil {
+			t.Errorf("%q is taken for %v", text, r)
+		}
+	}
+}

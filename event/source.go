@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -18,9 +19,22 @@ type Request struct {
 	Header   http.Header
 	RemoteIP netip.Addr // the sender's, as far as trusted proxies say so
 	URL      string     // the whole URL the sender called, for schemes that sign it
-	Body     []byte
-	Time     time.Time // when it came, UTC
-	Stamp    string    // unique to this request; the event's id where the sender names none
+	// Certificate is the sender's own, verified by the server; nil without one.
+	Certificate *x509.Certificate
+	Body        []byte    // as it was sent: what a signature signs
+	Time        time.Time // when it came, UTC
+	Stamp       string    // unique to this request; the event's id where the sender names none
+	// Decode undoes the Content-Encoding of Body; nil where it has none. Memory
+	// and time are spent only when it is called: after the sender has proved itself.
+	Decode func() ([]byte, error)
+}
+
+// Content is the body without its Content-Encoding. The error is a *[Refusal].
+func (r *Request) Content() ([]byte, error) {
+	if r.Decode == nil {
+		return r.Body, nil
+	}
+	return r.Decode()
 }
 
 // Source turns a request into an event or refuses it. It listens on nothing and
@@ -53,6 +67,9 @@ type Receipt struct {
 	// Event is to be stored before the answer is sent; nil when the request
 	// wants an answer alone, as a handshake does.
 	Event *Event
+	// More are further events of the same request, each with a name and a stamp
+	// of its own; all are stored, in their order, before the answer is sent.
+	More []*Event
 	// Status, Header and Body are the answer; a Status of 0 is the engine's own 202 with the id.
 	Status int
 	Header http.Header

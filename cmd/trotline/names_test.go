@@ -37,7 +37,7 @@ func sourceTexts(t *testing.T, suffix string) map[string]string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && name != ".":
+		case notOurs(name, d):
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, suffix):
 			return nil

@@ -25,6 +25,7 @@ func (c *runCommand) Run(ctx context.Context, t *terminal) error {
 	// First of all: a hangup that comes while the engine opens must not end the process.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
+	tuneRuntime()
 	log, flush := newLog(t)
 	defer flush()
 	options := engineOptions(c.Files, log)

@@ -136,8 +136,8 @@ func unsigned(conf *config.Config, source *config.Source, method string, target 
 		Method: method, URL: base + target.RequestURI(), Path: target.EscapedPath(), Query: target.Query(),
 		Header: http.Header{}, Body: payload, Time: time.Now(),
 	}
-	if json.Valid(payload) {
-		r.Header.Set("Content-Type", "application/json")
+	if said := webhook.ContentType(source.Settings, payload); said != "" {
+		r.Header.Set("Content-Type", said)
 	}
 	return r
 }

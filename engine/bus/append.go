@@ -38,7 +38,7 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 }
 
 // Hand sends a delivery to its sink's queue. Handing over the same delivery
-// again within an hour, or while it waits there, does nothing.
+// again within two minutes does nothing.
 func (b *Bus) Hand(w *Work) *Pending {
 	m, err := b.names.encodeWork(w)
 	if err != nil {
@@ -50,8 +50,8 @@ func (b *Bus) Hand(w *Work) *Pending {
 	return b.hand(m)
 }
 
-// Bury sends a dead letter to the dead stream. Burying the same again within an
-// hour does nothing. A dead letter that cannot be stored as it stands, because
+// Bury sends a dead letter to the dead stream. Burying the same again within
+// two minutes does nothing. A dead letter that cannot be stored as it stands, because
 // its body cannot be written or has grown too large, is stored with the body as
 // it was received.
 func (b *Bus) Bury(d *Dead) *Pending {

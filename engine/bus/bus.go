@@ -10,12 +10,13 @@
 //     configuration, and how far each consumer is.
 //
 // A message's data begins with the body as it stands; everything else is in
-// its headers, as the NATS binding of CloudEvents writes them, so that any NATS
-// client can read it. In the events stream the data is nothing but the body. In
-// work and dead a header Trotline-Parts (body=120 original:json=133 …) says
-// what else follows the body, and how long each part is: the body as it was
-// received, if a step has changed it, and what sinks answered. They are not in
-// headers because JetStream allows 64 KiB of those.
+// its headers, so that any NATS client can read it: what CloudEvents knows of
+// an event as its NATS binding writes it, the rest in the header Trotline (see
+// fields.go). In the events stream the data is nothing but the body. In work and
+// dead a field parts (body:120,original.json:133,…) says what else follows the
+// body, and how long each part is: the body as it was received, if a step has
+// changed it, and what sinks answered. They are not in headers because JetStream
+// allows 64 KiB of those.
 //
 // Embedded and durable, a confirmation means the disk: see barrier.
 package bus

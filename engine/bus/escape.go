@@ -8,58 +8,46 @@ import "strings"
 
 const upperHex = "0123456789ABCDEF"
 
-// escapeAttribute writes a CloudEvents attribute as the HTTP and NATS bindings
-// of CloudEvents 1.0.2, section 3.1.3.2, ask: everything outside U+0021 to
-// U+007E, the quote and the percent sign are encoded.
-func escapeAttribute(s string) string {
-	return escape(s, func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '%' })
+// unsafeBytes are the bytes to be encoded in a place.
+type unsafeBytes [256]bool
+
+func unsafeIn(more string) *unsafeBytes {
+	var u unsafeBytes
+	for c := range u {
+		u[c] = c <= ' ' || c >= 0x7f || c == '%' || strings.IndexByte(more, byte(c)) >= 0
+	}
+	return &u
 }
 
-// escapeValue writes any other text. Spaces and quotes stay readable, except
-// for spaces at the ends, which NATS clients trim.
-func escapeValue(s string) string {
-	if s == "" {
-		return s
-	}
-	unsafe := func(c byte) bool { return c < ' ' || c >= 0x7f || c == '%' }
-	if s[0] != ' ' && s[len(s)-1] != ' ' {
-		return escape(s, unsafe)
-	}
-	inner := strings.Trim(s, " ")
-	if inner == "" {
-		return strings.Repeat("%20", len(s))
-	}
-	before := strings.Index(s, inner)
-	after := len(s) - before - len(inner)
-	return strings.Repeat("%20", before) + escape(inner, unsafe) + strings.Repeat("%20", after)
-}
+var (
+	// unsafeAttribute: a CloudEvents attribute, as the HTTP and NATS bindings of
+	// CloudEvents 1.0.2, section 3.1.3.2, ask: everything outside U+0021 to
+	// U+007E, the quote and the percent sign.
+	unsafeAttribute = unsafeIn(`"`)
+	// unsafeField: a name or a value of a query string (WHATWG URL, section 5.1).
+	unsafeField = unsafeIn("&=+;#")
+)
 
-// escapeName writes the name of a header. Names of HTTP headers are tokens
-// (RFC 9110, section 5.6.2) and stay as they are, but for the percent sign.
-func escapeName(s string) string {
-	return escape(s, func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '%' || c == ':' })
-}
-
-func escape(s string, unsafe func(byte) bool) string {
-	n := 0
+// appendEscaped appends a text, its unsafe bytes encoded.
+func appendEscaped(b []byte, s string, unsafe *unsafeBytes) []byte {
+	plain := 0
 	for i := range len(s) {
-		if unsafe(s[i]) {
-			n++
-		}
-	}
-	if n == 0 {
-		return s
-	}
-	b := make([]byte, 0, len(s)+2*n)
-	for i := range len(s) {
-		c := s[i]
-		if unsafe(c) {
+		if c := s[i]; unsafe[c] {
+			b = append(b, s[plain:i]...)
 			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
-			continue
+			plain = i + 1
 		}
-		b = append(b, c)
 	}
-	return string(b)
+	return append(b, s[plain:]...)
+}
+
+func escapeAttribute(s string) string {
+	for i := range len(s) {
+		if unsafeAttribute[s[i]] {
+			return string(appendEscaped(make([]byte, 0, len(s)+32), s, unsafeAttribute))
+		}
+	}
+	return s
 }
 
 // unescape reads what the functions above wrote. A percent sign that two hex

@@ -20,7 +20,7 @@ func (n names) encodeEvent(e *event.Event, generation uint64) (*nats.Msg, error)
 	if err := d.event(e); err != nil {
 		return nil, err
 	}
-	d.number(hdrGeneration, generation)
+	d.fields.number(fldGeneration, generation)
 	return d.message(n.eventSubject(e.Source), eventID(e)), nil
 }
 
@@ -36,7 +36,7 @@ func eventID(e *event.Event) string {
 
 func decodeEvent(header nats.Header, data []byte) (*event.Event, uint64, error) {
 	r := read(header, data)
-	generation := r.number(hdrGeneration)
+	generation := r.number(fldGeneration)
 	e, err := r.event()
 	return e, generation, err
 }
@@ -48,12 +48,12 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 	if err := d.event(w.Event); err != nil {
 		return nil, err
 	}
-	d.number(hdrGeneration, w.Generation)
-	d.number(hdrSequence, w.Sequence)
-	d.text(hdrSink, w.Sink)
-	d.text(hdrPipeline, w.Pipeline)
-	d.text(hdrRoute, w.Route)
-	d.set(hdrHop, strconv.Itoa(w.Hop))
+	d.fields.number(fldGeneration, w.Generation)
+	d.fields.number(fldSequence, w.Sequence)
+	d.fields.text(fldSink, w.Sink)
+	d.fields.text(fldPipeline, w.Pipeline)
+	d.fields.text(fldRoute, w.Route)
+	d.fields.integer(fldHop, w.Hop)
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 func decodeWork(header nats.Header, data []byte) (*Work, error) {
 	r := read(header, data)
 	w := &Work{
-		Sequence: r.number(hdrSequence), Generation: r.number(hdrGeneration),
-		Sink: r.text(hdrSink), Pipeline: r.text(hdrPipeline), Route: r.text(hdrRoute), Hop: r.integer(hdrHop),
+		Sequence: r.number(fldSequence), Generation: r.number(fldGeneration),
+		Sink: r.text(fldSink), Pipeline: r.text(fldPipeline), Route: r.text(fldRoute), Hop: r.integer(fldHop),
 		Results: r.results(),
 	}
 	var err error
@@ -80,20 +80,20 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	if err := d.event(l.Event); err != nil {
 		return nil, err
 	}
-	d.number(hdrGeneration, l.Generation)
-	d.text(hdrPipeline, l.Pipeline)
-	d.text(hdrRoute, l.Route)
-	d.text(hdrSink, l.Sink)
-	d.text(hdrStep, l.Step)
-	d.set(hdrHop, strconv.Itoa(l.Hop))
-	d.text(hdrReason, l.Reason)
-	d.text(hdrError, shorten(l.Error))
-	d.text(hdrExpression, shorten(l.Expression))
-	d.text(hdrValue, shorten(l.Value))
-	d.set(hdrStatus, strconv.Itoa(l.Status))
-	d.set(hdrAttempts, strconv.Itoa(l.Attempts))
-	d.time(hdrFirstAttempt, l.FirstAttempt)
-	d.time(hdrLastAttempt, l.LastAttempt)
+	d.fields.number(fldGeneration, l.Generation)
+	d.fields.text(fldPipeline, l.Pipeline)
+	d.fields.text(fldRoute, l.Route)
+	d.fields.text(fldSink, l.Sink)
+	d.fields.text(fldStep, l.Step)
+	d.fields.integer(fldHop, l.Hop)
+	d.fields.text(fldReason, l.Reason)
+	d.fields.text(fldError, shorten(l.Error))
+	d.fields.text(fldExpression, shorten(l.Expression))
+	d.fields.text(fldValue, shorten(l.Value))
+	d.fields.integer(fldStatus, l.Status)
+	d.fields.integer(fldAttempts, l.Attempts)
+	d.fields.time(fldFirstAttempt, l.FirstAttempt)
+	d.fields.time(fldLastAttempt, l.LastAttempt)
 	if err := d.results(l.Results); err != nil {
 		return nil, err
 	}
@@ -109,12 +109,12 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Time) (*Dead, error) {
 	r := read(header, data)
 	l := &Dead{
-		Sequence: sequence, Time: stored, Generation: r.number(hdrGeneration),
-		Pipeline: r.text(hdrPipeline), Route: r.text(hdrRoute), Sink: r.text(hdrSink), Step: r.text(hdrStep),
-		Hop: r.integer(hdrHop), Reason: r.text(hdrReason), Error: r.text(hdrError),
-		Expression: r.text(hdrExpression), Value: r.text(hdrValue), Status: r.integer(hdrStatus),
-		Answer: r.parts[partAnswer], Attempts: r.integer(hdrAttempts),
-		FirstAttempt: r.time(hdrFirstAttempt), LastAttempt: r.time(hdrLastAttempt), Results: r.results(),
+		Sequence: sequence, Time: stored, Generation: r.number(fldGeneration),
+		Pipeline: r.text(fldPipeline), Route: r.text(fldRoute), Sink: r.text(fldSink), Step: r.text(fldStep),
+		Hop: r.integer(fldHop), Reason: r.text(fldReason), Error: r.text(fldError),
+		Expression: r.text(fldExpression), Value: r.text(fldValue), Status: r.integer(fldStatus),
+		Answer: r.parts[partAnswer], Attempts: r.integer(fldAttempts),
+		FirstAttempt: r.time(fldFirstAttempt, r.text(fldFirstAttempt)), LastAttempt: r.time(fldLastAttempt, r.text(fldLastAttempt)), Results: r.results(),
 	}
 	var err error
 	if l.Event, err = r.event(); err != nil {

@@ -90,11 +90,11 @@ func order(n int) *event.Event {
 	return &event.Event{
 		ID: fmt.Sprintf("order-%d", n), Source: "shop", Type: "new_order", Stamp: fmt.Sprintf("stamp-%d", n),
 		Time: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
-		Request: event.RequestInfo{
+		Request: event.Keep(event.RequestInfo{
 			Method: "POST", Path: "/hooks/shop", RemoteIP: "192.0.2.1",
 			Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Shop/1.0 (webhooks; 100%)"}},
 			Query:  url.Values{"a": {"1", "2"}},
-		},
+		}),
 		Body: body, Original: body,
 	}
 }

@@ -191,8 +191,12 @@ func (b *Bus) reconnected(*nats.Conn) { b.report(causeConnection, nil) }
 // created so far durable: the streams themselves, above all.
 func (b *Bus) startPublishing() (err error) {
 	b.publisher, err = newPublisher(b.publishing, func() { b.suspected.Store(true) }, b.makeRoom)
-	if err != nil || b.server == nil || !b.options.Durable {
+	if err != nil {
 		return err
+	}
+	b.publisher.once = b.server == nil
+	if b.server == nil || !b.options.Durable {
+		return nil
 	}
 	if err := b.flush(); err != nil {
 		return fmt.Errorf("the disk of the data folder %s does not keep what is written: %w", b.folder.dir, err)

@@ -25,17 +25,27 @@ type publisher struct {
 	inbox   string   // the subject answers come to, with the dot before the message's number
 	barrier *barrier // nil: an answer is durable enough
 	timeout time.Duration
+	once    bool   // no subject is used twice: a cluster may answer more than once
 	suspect func() // told when messages were not answered in time
 	full    func() // told when a stream had no room for a message
 
 	mu     sync.Mutex
-	open   map[uint64]*Pending // sent and not answered, by number
-	next   uint64
-	bytes  int           // of the open ones
+	slots  []slot
+	free   []int         // the slots that are, the last one used last
+	bytes  int           // of the messages that are open: sent and not answered
 	freed  chan struct{} // closed when an answer makes room; nil when nobody waits for it
 	closed bool
 
-	busy atomic.Int64 // len(open), for those who only look
+	busy atomic.Int64 // how many are open, for those who only look
+}
+
+// slot is where one open message is remembered. Its number and the slot's age
+// are the subject its answer comes to. Slots are used again, and the last one
+// first, because the server remembers the way of a subject it has met. An answer
+// to a message that was given up may still come, so the slot ages with each.
+type slot struct {
+	pending *Pending // nil: free
+	age     uint64
 }
 
 const (
@@ -52,7 +62,10 @@ const (
 func newPublisher(conn *nats.Conn, suspect, full func()) (*publisher, error) {
 	p := &publisher{
 		conn: conn, inbox: conn.NewInbox() + ".", timeout: openTimeout, suspect: suspect, full: full,
-		open: make(map[uint64]*Pending),
+		slots: make([]slot, maxOpen), free: make([]int, maxOpen),
+	}
+	for i := range p.free {
+		p.free[i] = maxOpen - 1 - i
 	}
 	sub, err := conn.Subscribe(p.inbox+"*", p.answered)
 	if err != nil {
@@ -73,7 +86,7 @@ func (p *publisher) post(m *nats.Msg, plain bool) *Pending {
 		return failed(err)
 	}
 	m.Reply = p.inbox + strconv.FormatUint(number, 36)
-	if err := p.conn.PublishMsg(m); err != nil && p.leave(number) != nil {
+	if err := p.conn.PublishMsg(m); err != nil && p.leave(number, true) != nil {
 		w.resolve(sendError(err))
 	}
 	return w
@@ -101,7 +114,7 @@ func (p *publisher) room() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// Half of the room is left to the door, so that a stage with much to hand over does not shut it.
-	if p.closed || len(p.open) < maxOpen/2 && p.bytes < maxOpenBytes/2 {
+	if p.closed || p.open() < maxOpen/2 && p.bytes < maxOpenBytes/2 {
 		return nil
 	}
 	if p.freed == nil {
@@ -117,38 +130,50 @@ func (p *publisher) enter(size int, plain bool) (*Pending, uint64, error) {
 	if p.closed {
 		return nil, 0, unavailable("it is closed")
 	}
-	if len(p.open) >= maxOpen || p.bytes >= maxOpenBytes {
-		return nil, 0, unavailable("%d messages are waiting for its answer", len(p.open))
+	if len(p.free) == 0 || p.bytes >= maxOpenBytes {
+		return nil, 0, unavailable("%d messages are waiting for its answer", p.open())
 	}
 	w := newPending()
 	w.size, w.sent, w.plain = size, time.Now(), plain
-	p.next++
-	p.open[p.next] = w
+	last := len(p.free) - 1
+	n := p.free[last]
+	p.free = p.free[:last]
+	p.slots[n].pending = w
 	p.bytes += size
-	p.busy.Store(int64(len(p.open)))
-	return w, p.next, nil
+	p.busy.Store(int64(p.open()))
+	return w, p.slots[n].age*maxOpen + uint64(n), nil
 }
 
-// leave takes a message off the list; nil if somebody else has. Who took it resolves it.
-func (p *publisher) leave(number uint64) *Pending {
+// open is how many messages are. It is called with the lock held.
+func (p *publisher) open() int { return maxOpen - len(p.free) }
+
+// leave takes a message off the list; nil if somebody else has. Who took it
+// resolves it. Of one that was given up an answer may still come.
+func (p *publisher) leave(number uint64, givenUp bool) *Pending {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := p.open[number]
-	if w != nil {
-		p.remove(number, w)
+	n := int(number % maxOpen)
+	if p.slots[n].age != number/maxOpen || p.slots[n].pending == nil {
+		return nil
 	}
-	return w
+	return p.remove(n, givenUp)
 }
 
-// remove is called with the lock held.
-func (p *publisher) remove(number uint64, w *Pending) {
-	delete(p.open, number)
+// remove frees a slot. It is called with the lock held.
+func (p *publisher) remove(n int, givenUp bool) *Pending {
+	w := p.slots[n].pending
+	p.slots[n].pending = nil
+	if givenUp || p.once {
+		p.slots[n].age++
+	}
+	p.free = append(p.free, n)
 	p.bytes -= w.size
-	p.busy.Store(int64(len(p.open)))
-	if p.freed != nil && len(p.open) < maxOpen/2 && p.bytes < maxOpenBytes/2 {
+	p.busy.Store(int64(p.open()))
+	if p.freed != nil && p.open() < maxOpen/2 && p.bytes < maxOpenBytes/2 {
 		close(p.freed)
 		p.freed = nil
 	}
+	return w
 }
 
 // answered takes an answer of the store.
@@ -157,7 +182,7 @@ func (p *publisher) answered(m *nats.Msg) {
 	if err != nil {
 		return
 	}
-	w := p.leave(number)
+	w := p.leave(number, false)
 	if w == nil {
 		return // given up before
 	}
@@ -179,10 +204,9 @@ func (p *publisher) waiting() int { return int(p.busy.Load()) }
 func (p *publisher) failOpen(before time.Time, err error) (n int) {
 	p.mu.Lock()
 	var gone []*Pending
-	for number, w := range p.open {
-		if w.sent.Before(before) {
-			gone = append(gone, w)
-			p.remove(number, w)
+	for n := range p.slots {
+		if w := p.slots[n].pending; w != nil && w.sent.Before(before) {
+			gone = append(gone, p.remove(n, true))
 		}
 	}
 	p.mu.Unlock()
@@ -216,8 +240,10 @@ func (p *publisher) finish(ctx context.Context) {
 		p.freed = nil
 	}
 	var left []*Pending
-	for _, w := range p.open {
-		left = append(left, w)
+	for n := range p.slots {
+		if w := p.slots[n].pending; w != nil {
+			left = append(left, w)
+		}
 	}
 	p.mu.Unlock()
 	for _, w := range left {

@@ -22,9 +22,10 @@ const (
 // fit into the smallest share.
 const minDisk = 64 << 20
 
-// handOverWindow is how long a hand-over is remembered by its id. A stage that
-// crashed repeats what it had begun within seconds of the restart.
-const handOverWindow = time.Hour
+// handOverWindow is how long a hand-over is remembered by its id, which takes
+// some 200 bytes of memory. A stage that crashed repeats what it had begun within
+// seconds of the restart; one that is not answered tries again as soon.
+const handOverWindow = 2 * time.Minute
 
 // formatKey is where a stream says which format it was written in.
 const formatKey = "trotline-format"

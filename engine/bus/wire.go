@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,8 +13,7 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-// The headers of a message. Those of CloudEvents are named by its NATS protocol
-// binding (version 1.0.2); the sender's HTTP headers stand under hdrHTTP.
+// The headers of CloudEvents, named by its NATS protocol binding (version 1.0.2).
 const (
 	ceID          = "ce-id"
 	ceSource      = "ce-source"
@@ -24,35 +21,6 @@ const (
 	ceTime        = "ce-time"
 	ceSpecVersion = "ce-specversion"
 	hdrContent    = "content-type"
-
-	hdrPrefix     = "Trotline-"
-	hdrUntyped    = hdrPrefix + "Untyped"
-	hdrStamp      = hdrPrefix + "Stamp"
-	hdrElement    = hdrPrefix + "Element"
-	hdrFormat     = hdrPrefix + "Format"
-	hdrMethod     = hdrPrefix + "Method"
-	hdrPath       = hdrPrefix + "Path"
-	hdrRemoteIP   = hdrPrefix + "Remote-Ip"
-	hdrQuery      = hdrPrefix + "Query"
-	hdrParams     = hdrPrefix + "Params"
-	hdrHTTP       = hdrPrefix + "Http-"
-	hdrParts      = hdrPrefix + "Parts"
-	hdrGeneration = hdrPrefix + "Generation"
-	hdrSequence   = hdrPrefix + "Sequence"
-	hdrSink       = hdrPrefix + "Sink"
-	hdrPipeline   = hdrPrefix + "Pipeline"
-	hdrRoute      = hdrPrefix + "Route"
-	hdrHop        = hdrPrefix + "Hop"
-
-	hdrReason       = hdrPrefix + "Reason"
-	hdrError        = hdrPrefix + "Error"
-	hdrExpression   = hdrPrefix + "Expression"
-	hdrValue        = hdrPrefix + "Value"
-	hdrStep         = hdrPrefix + "Step"
-	hdrStatus       = hdrPrefix + "Status"
-	hdrAttempts     = hdrPrefix + "Attempts"
-	hdrFirstAttempt = hdrPrefix + "First-Attempt"
-	hdrLastAttempt  = hdrPrefix + "Last-Attempt"
 )
 
 // specVersion is the version of CloudEvents the headers follow.
@@ -62,20 +30,22 @@ const specVersion = "1.0"
 // no word for what happened.
 const untyped = "webhook"
 
-// maxRequestHeaders is how many bytes the headers of a request may take among
-// the headers of a message; larger ones travel in the data. JetStream refuses a
-// message with more than 64 KiB of headers (nats-server, stream.go).
-const maxRequestHeaders = 24 << 10
+// maxRequest is how many bytes of a request may stand in a header; larger ones
+// travel in the data. JetStream refuses a message with more than 64 KiB of
+// headers (nats-server, stream.go).
+const maxRequest = 24 << 10
 
 // maxNames is how many bytes an event's id and type may take together in the headers.
 const maxNames = 8 << 10
 
 // draft is a message being written.
 type draft struct {
-	header nats.Header
-	values []string // the memory single values stand in, so that each does not need its own
-	data   []byte
-	parts  []part
+	header  nats.Header
+	values  []string // the memory the values stand in, so that each does not need its own
+	fields  queryString
+	request string // what is kept of the request
+	data    []byte
+	parts   []part
 }
 
 // part is what the data holds after the body.
@@ -93,30 +63,19 @@ const (
 	partRequest  = "request"
 )
 
+// headers is how many headers a message has at the most. A map of eight is
+// small, and cheap.
+const headers = 8
+
 func newDraft() *draft {
-	return &draft{header: make(nats.Header, 24), values: make([]string, 0, 32)}
+	return &draft{header: make(nats.Header, headers), values: make([]string, 0, headers), fields: make(queryString, 0, 256)}
 }
 
-// set writes a header whose value needs no escaping.
+// set writes a header.
 func (d *draft) set(name, value string) {
 	d.values = append(d.values, value)
 	n := len(d.values)
 	d.header[name] = d.values[n-1 : n : n]
-}
-
-// text writes a header with any value; none for "".
-func (d *draft) text(name, value string) {
-	if value != "" {
-		d.set(name, escapeValue(value))
-	}
-}
-
-func (d *draft) number(name string, value uint64) {
-	d.set(name, strconv.FormatUint(value, 10))
-}
-
-func (d *draft) time(name string, t time.Time) {
-	d.set(name, t.UTC().Format(time.RFC3339Nano))
 }
 
 // attach puts a part behind the body. The data that callers handed over is never written to.
@@ -130,16 +89,25 @@ func (d *draft) attach(name string, data []byte) {
 
 // message is the draft, finished.
 func (d *draft) message(subject, id string) *nats.Msg {
+	if len(d.request) > maxRequest {
+		d.attach(partRequest, []byte(d.request))
+		d.request = ""
+	}
 	if d.parts != nil {
-		var b strings.Builder
+		var list []byte
 		for i, p := range d.parts {
 			if i > 0 {
-				b.WriteByte(' ')
+				list = append(list, ',')
 			}
-			fmt.Fprintf(&b, "%s=%d", p.name, p.size)
+			list = append(append(list, p.name...), ':')
+			list = strconv.AppendInt(list, int64(p.size), 10)
 		}
-		d.set(hdrParts, b.String())
+		d.fields.text(fldParts, string(list))
 	}
+	if d.request != "" {
+		d.fields = append(append(d.fields, ' '), d.request...)
+	}
+	d.set(hdrTrotline, string(d.fields))
 	if id != "" {
 		d.set(nats.MsgIdHdr, escapeAttribute(id))
 	}
@@ -164,18 +132,18 @@ func (d *draft) event(e *event.Event) error {
 	d.set(ceSpecVersion, specVersion)
 	d.set(ceID, id)
 	d.set(ceSource, escapeAttribute(e.Source))
+	d.set(ceTime, e.Time.UTC().Format(time.RFC3339Nano))
+	d.set(hdrContent, body.Format().ContentType())
 	if e.Type != "" {
 		d.set(ceType, kind)
 	} else {
 		d.set(ceType, untyped)
-		d.set(hdrUntyped, "true")
+		d.fields.text(fldUntyped, "true")
 	}
-	d.time(ceTime, e.Time)
-	d.set(hdrContent, body.Format().ContentType())
-	d.text(hdrFormat, string(body.Format()))
-	d.text(hdrStamp, e.Stamp)
-	d.text(hdrElement, e.Element)
-	d.request(&e.Request)
+	d.fields.text(fldFormat, string(body.Format()))
+	d.fields.text(fldStamp, e.Stamp)
+	d.fields.text(fldElement, e.Element)
+	d.request = writeRequest(e.Request)
 	return d.original(e, body, raw)
 }
 
@@ -191,80 +159,8 @@ func (d *draft) original(e *event.Event, body *event.Body, raw []byte) error {
 	if e.Original.Format() == body.Format() && bytes.Equal(original, raw) {
 		return nil
 	}
-	d.attach(partOriginal+":"+string(e.Original.Format()), original)
+	d.attach(partOriginal+"."+string(e.Original.Format()), original)
 	return nil
-}
-
-// request writes what is kept of the request.
-func (d *draft) request(r *event.RequestInfo) {
-	d.text(hdrMethod, r.Method)
-	d.text(hdrRemoteIP, r.RemoteIP)
-	if size := requestSize(r); size <= maxRequestHeaders {
-		requestHeaders(r, func(name string, values []string) { d.header[name] = values })
-		return
-	}
-	var b bytes.Buffer
-	requestHeaders(r, func(name string, values []string) {
-		for _, v := range values {
-			b.WriteString(name + ": " + v + "\r\n")
-		}
-	})
-	d.attach(partRequest, b.Bytes())
-}
-
-// requestSize is how many bytes the headers of a request take at the most.
-func requestSize(r *event.RequestInfo) int {
-	n := 3*len(r.Path) + 3*len(r.Query)
-	for k, vs := range r.Query {
-		for _, v := range vs {
-			n += 3*(len(k)+len(v)) + 2
-		}
-	}
-	for k, v := range r.Params {
-		n += 9*(len(k)+len(v)) + 2
-	}
-	for k, vs := range r.Header {
-		for _, v := range vs {
-			n += len(hdrHTTP) + 3*(len(k)+len(v)) + 4
-		}
-	}
-	return n
-}
-
-// requestHeaders calls put for each header that tells of a request.
-func requestHeaders(r *event.RequestInfo, put func(name string, values []string)) {
-	if r.Path != "" {
-		put(hdrPath, []string{escapeValue(r.Path)})
-	}
-	if len(r.Query) > 0 {
-		put(hdrQuery, []string{r.Query.Encode()})
-	}
-	if len(r.Params) > 0 {
-		params := make(url.Values, len(r.Params))
-		for k, v := range r.Params {
-			params.Set(k, v)
-		}
-		put(hdrParams, []string{params.Encode()})
-	}
-	for name, values := range r.Header {
-		put(hdrHTTP+escapeName(name), escapeAll(values))
-	}
-}
-
-// escapeAll escapes each value, and copies the list only if one needs it.
-func escapeAll(values []string) []string {
-	out := values
-	for i, v := range values {
-		e := escapeValue(v)
-		if len(e) == len(v) {
-			continue
-		}
-		if &out[0] == &values[0] {
-			out = append([]string(nil), values...)
-		}
-		out[i] = e
-	}
-	return out
 }
 
 // results writes what earlier sinks answered.

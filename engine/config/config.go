@@ -50,11 +50,29 @@ type File struct {
 
 // Server is where webhooks arrive and where the engine is looked after.
 type Server struct {
-	Listen         string         `yaml:"listen" doc:"the address webhooks arrive at (:8080)"`
-	Admin          Admin          `yaml:"admin" doc:"health, metrics, API and console"`
-	PublicURL      string         `yaml:"public_url" doc:"what senders call; schemes that sign the URL need it"`
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" doc:"whose X-Forwarded-For is believed; nobody's by default"`
-	TLS            *TLS           `yaml:"tls" doc:"serve HTTPS"`
+	Listen          string         `yaml:"listen" doc:"the address webhooks arrive at (:8080)"`
+	Admin           Admin          `yaml:"admin" doc:"health, metrics, API and console"`
+	PublicURL       string         `yaml:"public_url" doc:"what senders call; schemes that sign the URL need it"`
+	TrustedProxies  []netip.Prefix `yaml:"trusted_proxies" doc:"whose X-Forwarded-For and PROXY header are believed; nobody's by default"`
+	ForwardedHeader string         `yaml:"forwarded_header" enum:"X-Forwarded-For,Forwarded" doc:"the header in which the trusted proxies say whom they forward for (X-Forwarded-For)"`
+	TLS             *TLS           `yaml:"tls" doc:"serve HTTPS"`
+	Limits          Limits         `yaml:"limits" doc:"what senders can take up"`
+}
+
+// Limits bound what senders can take up. A zero, but for MaxBody, is the door's default.
+type Limits struct {
+	MaxBody       event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body a source takes that has no max_body itself (5MiB)"`
+	Bodies        event.Size     `yaml:"bodies" min:"32MiB" doc:"the memory for all bodies that are being received (256MiB)"`
+	Header        event.Size     `yaml:"header" min:"4KiB" max:"1MiB" doc:"the largest header of a request, all of its lines (64KiB)"`
+	HeaderLines   int            `yaml:"header_lines" min:"16" max:"10000" doc:"how many lines a request's header may have (128)"`
+	Requests      int            `yaml:"requests" min:"1" doc:"how many requests are handled at once (4096)"`
+	Clients       int            `yaml:"clients" min:"1000" doc:"how many clients are remembered for the sources' rates (100000)"`
+	Connections   int            `yaml:"connections" min:"1" doc:"how many connections are open at once (8192)"`
+	Streams       int            `yaml:"streams" min:"1" max:"1000" doc:"how many requests an HTTP/2 connection carries at once (100)"`
+	HeaderTimeout event.Duration `yaml:"header_timeout" min:"100ms" doc:"how long a request's header may take to come (10s)"`
+	ReadTimeout   event.Duration `yaml:"read_timeout" min:"100ms" doc:"how long a request may take to come whole (30s)"`
+	WriteTimeout  event.Duration `yaml:"write_timeout" min:"100ms" doc:"how long it may take from a request's header to the end of its answer (60s)"`
+	IdleTimeout   event.Duration `yaml:"idle_timeout" min:"100ms" doc:"how long a connection may wait for its next request (2m)"`
 }
 
 // Admin is the listener for those who look after the engine.
@@ -65,9 +83,20 @@ type Admin struct {
 
 // TLS is how the server proves itself, and whom it asks to do the same.
 type TLS struct {
-	CertFile     event.Path `yaml:"cert_file" required:"true" doc:"the certificate and its chain, PEM"`
-	KeyFile      event.Path `yaml:"key_file" required:"true" doc:"the certificate's key, PEM"`
-	ClientCAFile event.Path `yaml:"client_ca_file" doc:"clients must have a certificate by one of these authorities"`
+	CertFile     event.Path `yaml:"cert_file" doc:"the certificate and its chain, PEM"`
+	KeyFile      event.Path `yaml:"key_file" doc:"the certificate's key, PEM"`
+	ACME         *ACME      `yaml:"acme" doc:"instead of the files: obtain certificates from an authority, such as Let's Encrypt"`
+	ClientCAFile event.Path `yaml:"client_ca_file" doc:"the authorities that clients' certificates come from, PEM"`
+	ClientAuth   string     `yaml:"client_auth" enum:"required,optional" doc:"whether a client must have a certificate, or sources with verify: mtls alone want one (required)"`
+}
+
+// ACME is an authority that certificates are obtained from.
+type ACME struct {
+	Domains   []string   `yaml:"domains" required:"true" doc:"the names that senders call"`
+	Email     string     `yaml:"email" doc:"where the authority may write to"`
+	Directory string     `yaml:"directory" doc:"the authority's address (Let's Encrypt's)"`
+	CAFile    event.Path `yaml:"ca_file" doc:"the authorities of the directory's own certificate, PEM; those of the system when left out"`
+	Cache     event.Path `yaml:"cache" doc:"the folder for the certificates and their keys (acme in the data folder)"`
 }
 
 // NATS is where events are stored: an embedded server, or a cluster.
@@ -99,12 +128,27 @@ type Source struct {
 	Settings any      `yaml:"-"` // the kind's
 	Pos      Position `yaml:"-"`
 
-	Path      string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
-	Methods   []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE" doc:"the HTTP methods it takes (POST)"`
-	MaxBody   event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (5MiB); a message of the store holds 31MiB and a little more"`
-	AllowIPs  []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
-	PublicURL string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
-	Split     event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`
+	Path        string         `yaml:"path" required:"true" doc:"where it listens; a part may be a {name}, which expressions see in params"`
+	Methods     []string       `yaml:"methods" enum:"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS" doc:"the HTTP methods it takes (POST); HEAD and OPTIONS are answered and bring no event"`
+	MaxBody     event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body it takes (server.limits.max_body, 5MiB); a message of the store holds 31MiB and a little more"`
+	AllowIPs    []netip.Prefix `yaml:"allow_ips" doc:"the addresses that may send: 192.0.2.7, 10.0.0.0/8; everybody by default"`
+	PublicURL   string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
+	Rate        *SourceRate    `yaml:"rate" doc:"how many requests it takes in a time; no limit by default"`
+	Concurrency int            `yaml:"concurrency" min:"1" doc:"how many of its requests are handled at once; no limit but server.limits.requests by default"`
+	Split       event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`
+}
+
+// SourceRate is how many requests a source takes in a time.
+type SourceRate struct {
+	Limit event.Rate `yaml:"limit" required:"true" short:"true" doc:"how many, in a second, a minute, an hour or a day: 100/s, 1000/m, 10/h, 5/d"`
+	Per   RateKey    `yaml:"per" doc:"what has a limit of its own: the source, each ip, or each value of an expression on the request's header (source)"`
+}
+
+// RateKey is what has a limit of its own: each address, each value of an
+// expression, or else the whole source.
+type RateKey struct {
+	IP   bool
+	Expr event.Expr
 }
 
 // Sink is a place where events go.

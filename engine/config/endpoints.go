@@ -15,7 +15,7 @@ import (
 
 // Words of the language that this version does not have.
 var (
-	laterSource   = []string{"rate", "respond", "schema"}
+	laterSource   = []string{"respond", "schema"}
 	laterSink     = []string{"rate", "breaker"}
 	laterPipeline = []string{"order_by"}
 	laterSteps    = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}
@@ -44,7 +44,7 @@ func (l *loader) disabled(e entry) bool {
 const defaultSource = "webhook"
 
 func sourceDefaults() *Source {
-	return &Source{Methods: []string{"POST"}, MaxBody: 5 << 20}
+	return &Source{Methods: []string{"POST"}}
 }
 
 func sinkDefaults() *Sink {
@@ -106,10 +106,12 @@ func (l *loader) sources(entries []entry) {
 		k := l.options.Kinds.Sources[i]
 		s, h := sourceDefaults(), &header{}
 		s.Name, s.Kind, s.Pos, s.Settings = e.name(), k.Name, e.pos(), k.Settings()
+		s.MaxBody = l.config.Server.Limits.MaxBody
 		d := &decoder{loader: l, file: e.file, scope: event.Scope{Request: true}}
 		ok = d.object(e.value, e.key, laterSource, h, s, s.Settings)
 		if ok {
 			d.validate(e, s.Settings)
+			l.checkCertificate(e, s.Settings)
 		}
 		l.checkSource(e, s, paths)
 		if !h.Disabled {
@@ -146,6 +148,19 @@ func (l *loader) checkSource(e entry, s *Source, paths map[string]*Source) {
 		return
 	}
 	paths[pattern] = s
+}
+
+// checkCertificate finds a source that waits for certificates nobody asks for.
+func (l *loader) checkCertificate(e entry, settings any) {
+	asker, ok := settings.(event.CertificateAsker)
+	if !ok {
+		return
+	}
+	path, asks := asker.AsksForCertificate()
+	if tls := l.config.Server.TLS; asks && (tls == nil || tls.ClientCAFile == "") {
+		word := path[strings.LastIndexByte(path, '.')+1:]
+		l.addAt(e.file, deepest(e, path), word+" needs server.tls.client_ca_file", "it names the authorities that the senders' certificates come from")
+	}
 }
 
 // pathPattern is a path without the names of its {name} parts: what two paths

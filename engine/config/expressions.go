@@ -25,6 +25,24 @@ func (d *decoder) expression(n *yaml.Node, v reflect.Value, f field) {
 	}
 }
 
+// rateKey decodes one of two words or an expression. A single word that is
+// neither, and no expression either, was probably meant to be one of the two.
+func (d *decoder) rateKey(n *yaml.Node, v reflect.Value, f field) {
+	inner := *d
+	inner.scope.Request, inner.scope.Head = true, true
+	switch _, unknown := d.language.Expr(n.Value, inner.scope); {
+	case n.Value == "source":
+	case n.Value == "ip":
+		v.Set(reflect.ValueOf(RateKey{IP: true}))
+	case unknown != nil && variableName.MatchString(n.Value) && n.Value != "body" && n.Value != "raw":
+		d.addAt(d.file, n, f.word+" wants source, ip or an expression, not "+n.Value, `write per: headers["X-Tenant"] for a limit for each value of a header`)
+	default:
+		var key RateKey
+		inner.expression(n, reflect.ValueOf(&key.Expr).Elem(), field{word: f.word, tag: `want:"string"`, key: f.key})
+		v.Set(reflect.ValueOf(key))
+	}
+}
+
 // compile compiles a scalar; nil when there is a problem.
 func (d *decoder) compile(n *yaml.Node, want event.Want) event.Expr {
 	t := d.file.scan(n)

@@ -17,7 +17,8 @@ type webhookSettings struct {
 	Verify    *verify    `yaml:"verify" required:"true" doc:"how the sender proves itself; none must be written"`
 	ID        event.Expr `yaml:"id" want:"string" doc:"what makes a second delivery the same event"`
 	EventType event.Expr `yaml:"event_type" want:"string" doc:"the sender's word for what happened"`
-	Decode    string     `yaml:"decode" enum:"auto,json,form,ndjson,text,binary" doc:"how the body is read"`
+	Decode    string     `yaml:"decode" enum:"auto,json,form,multipart,xml,csv,ndjson,text,binary,cloudevents" doc:"how the body is read"`
+	FormField string     `yaml:"form_field" doc:"the field of a form whose JSON is the body"`
 }
 
 type verify struct {
@@ -26,6 +27,15 @@ type verify struct {
 	Users   map[string]event.Secret `yaml:"users" doc:"each user's password"`
 	Preset  string                  `yaml:"preset" doc:"a provider"`
 	Secrets []event.Secret          `yaml:"secrets" doc:"the preset's secrets"`
+	MTLS    *mtls                   `yaml:"mtls" doc:"a certificate"`
+}
+
+type mtls struct {
+	Subject []string `yaml:"subject" doc:"the certificate's subject"`
+}
+
+func (s *webhookSettings) AsksForCertificate() (path string, asks bool) {
+	return "verify.mtls", s.Verify != nil && s.Verify.MTLS != nil
 }
 
 type hmac struct {
@@ -40,6 +50,9 @@ func (s *webhookSettings) Validate() []*event.FieldError {
 	}
 	if s.Verify.Preset != "" && len(s.Verify.Secrets) == 0 {
 		return []*event.FieldError{{Path: "verify.secrets", Msg: "the preset needs a secret", Hint: "add secrets"}}
+	}
+	if s.FormField != "" && s.Decode == "json" {
+		return []*event.FieldError{{Path: "form_field", Msg: "a body decoded as json is no form"}}
 	}
 	return nil
 }

@@ -133,6 +133,10 @@ func typeSchema(t reflect.Type, tag reflect.StructTag) map[string]any {
 		return map[string]any{"type": "string", "pattern": `^([0-9.]+(d|h|m|s|ms|us|µs|ns))+$|\$\{`}
 	case sizeType:
 		return map[string]any{"type": "string", "pattern": `^[0-9]+ *([KMGT]i?)?B$|\$\{`}
+	case rateType:
+		return map[string]any{"type": "string", "pattern": `^[0-9]+/[smhd]$|\$\{`}
+	case rateKeyType:
+		return map[string]any{"type": "string"}
 	case formatType:
 		return map[string]any{"enum": event.Formats}
 	case templateType, fileType, reflect.PointerTo(fileType), prefixType:

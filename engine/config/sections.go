@@ -33,7 +33,7 @@ const languageVersion = 1
 func topDefaults() *top {
 	return &top{
 		Version:    languageVersion,
-		Server:     Server{Listen: ":8080", Admin: Admin{Listen: "127.0.0.1:8081"}},
+		Server:     Server{Listen: ":8080", Admin: Admin{Listen: "127.0.0.1:8081"}, Limits: Limits{MaxBody: 5 << 20}},
 		NATS:       NATS{Replicas: 1, Prefix: "trotline"},
 		Durability: "disk",
 		Dedupe:     event.Duration(72 * time.Hour),
@@ -156,6 +156,7 @@ func (l *loader) topSettings(documents []document) {
 	}
 	l.checkServer(&settings.Server, seen["server"])
 	l.checkNATS(&settings.NATS, seen["nats"])
+	l.checkTLS(settings.Server.TLS, settings.NATS.Embedded, seen["server"])
 	l.config.Places = places(seen)
 	c := l.config
 	c.Server, c.NATS, c.Durability, c.Dedupe, c.Retention = settings.Server, settings.NATS, settings.Durability, settings.Dedupe, settings.Retention
@@ -206,6 +207,9 @@ func (l *loader) checkServer(s *Server, e entry) {
 		l.at(e, "admin listens beyond loopback and has no token", `add token: "${TROTLINE_TOKEN}", or listen on 127.0.0.1`, "admin", "listen")
 	}
 	l.checkURL(s.PublicURL, e, "public_url")
+	if s.ForwardedHeader != "" && len(s.TrustedProxies) == 0 {
+		l.at(e, "forwarded_header is for trusted proxies, and there are none", "add trusted_proxies: [10.0.0.0/8], or remove it", "forwarded_header")
+	}
 }
 
 // checkListen checks an address to listen at.

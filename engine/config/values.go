@@ -22,6 +22,8 @@ var (
 	secretType   = reflect.TypeFor[event.Secret]()
 	durationType = reflect.TypeFor[event.Duration]()
 	sizeType     = reflect.TypeFor[event.Size]()
+	rateType     = reflect.TypeFor[event.Rate]()
+	rateKeyType  = reflect.TypeFor[RateKey]()
 	pathType     = reflect.TypeFor[event.Path]()
 	formatType   = reflect.TypeFor[event.Format]()
 	rawType      = reflect.TypeFor[raw]()
@@ -37,6 +39,10 @@ func (d *decoder) special(n *yaml.Node, v reflect.Value, f field) bool {
 		measured(d, n, v, f, aDuration, event.ParseDuration)
 	case sizeType:
 		measured(d, n, v, f, aSize, event.ParseSize)
+	case rateType:
+		d.rate(n, v, f)
+	case rateKeyType:
+		d.rateKey(n, v, f)
 	case pathType:
 		d.path(n, v, f)
 	case fileType:
@@ -129,16 +135,9 @@ func (d *decoder) string(n *yaml.Node, v reflect.Value, f field) {
 	v.SetString(r.value)
 }
 
-// laterValues are values of the language that this build does not have.
-var laterValues = map[string][]string{"decode": {"xml", "csv"}}
-
 func (d *decoder) oneOf(n *yaml.Node, r resolved, f field, known []string) bool {
 	if slices.Contains(known, r.value) {
 		return true
-	}
-	if slices.Contains(laterValues[f.word], r.value) {
-		d.add(d.file.problem(r.span, f.word+": "+r.value+" is not in this version", "known here: "+strings.Join(known, ", ")))
-		return false
 	}
 	word := r.value
 	if r.outside {
@@ -270,6 +269,7 @@ type unit struct{ what, hint, guess string }
 var (
 	aDuration = unit{"a duration", "write 250ms, 30s, 5m, 24h or 7d", "s"}
 	aSize     = unit{"a size", "write 64KiB, 5MiB or 20GiB", "B"}
+	aRate     = unit{"a rate", "write 50/s, 1000/m, 10/h or 5/d", "/s"}
 )
 
 // measured decodes a number with a unit.
@@ -288,13 +288,26 @@ func measured[T ~int64](d *decoder, n *yaml.Node, v reflect.Value, f field, u un
 	}
 }
 
-// notMeasured is the problem of a duration or a size that is none.
+// notMeasured is the problem of a duration, a size or a rate that is none.
 func (d *decoder) notMeasured(n *yaml.Node, r resolved, f field, u unit) {
 	if _, err := strconv.ParseUint(r.value, 10, 63); err == nil && !r.outside {
 		d.add(d.file.problem(r.span, f.word+" has no unit", "write "+n.Value+u.guess))
 		return
 	}
 	d.add(d.file.problem(r.span, fmt.Sprintf("%s wants %s, not %s", f.word, u.what, n.Value), u.hint))
+}
+
+func (d *decoder) rate(n *yaml.Node, v reflect.Value, f field) {
+	r, ok := d.plainText(n, f)
+	if !ok {
+		return
+	}
+	rate, err := event.ParseRate(r.value)
+	if err != nil {
+		d.notMeasured(n, r, f, aRate)
+		return
+	}
+	v.Set(reflect.ValueOf(rate))
 }
 
 func (d *decoder) prefix(n *yaml.Node, v reflect.Value, f field) {

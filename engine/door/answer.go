@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"strconv"
 
 	"github.com/trotline/trotline/event"
 )
@@ -40,6 +41,26 @@ func acceptedAs(id string, duplicate bool) answer {
 	body = appendJSON(body, id)
 	if duplicate {
 		body = append(body, `,"duplicate":true`...)
+	}
+	return answer{status: http.StatusAccepted, kind: typeJSON, body: append(body, "}\n"...)}
+}
+
+// acceptedAll is our own answer to several events that are stored.
+func acceptedAll(events []*event.Event, stored []Stored) answer {
+	duplicates := 0
+	body := []byte(`{"ids":[`)
+	for i, e := range events {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = appendJSON(body, e.ID)
+		if stored[i].Duplicate {
+			duplicates++
+		}
+	}
+	body = append(body, ']')
+	if duplicates > 0 {
+		body = strconv.AppendInt(append(body, `,"duplicates":`...), int64(duplicates), 10)
 	}
 	return answer{status: http.StatusAccepted, kind: typeJSON, body: append(body, "}\n"...)}
 }

@@ -21,6 +21,10 @@ type discard struct{}
 
 func (discard) Append(context.Context, *event.Event, uint64) (Stored, error) { return Stored{}, nil }
 
+func (discard) AppendAll(_ context.Context, events []*event.Event, _ uint64) ([]Stored, error) {
+	return make([]Stored, len(events)), nil
+}
+
 // signed is a door with a webhook source that verifies, and a signed body of 1 KiB.
 func signed(b *testing.B) (d *Door, body []byte, signature string) {
 	b.Helper()

@@ -13,7 +13,7 @@ const firstRead = 64 << 10
 type held struct {
 	bytes []byte
 	taken int64
-	from  *semaphore
+	from  semaphore
 }
 
 // release gives the memory back. Whoever still has the bytes may keep them.
@@ -29,24 +29,33 @@ func (h *held) read(r *http.Request, limit int64) error {
 	if r.ContentLength >= 0 {
 		size, most = firstRead, r.ContentLength
 	}
+	if err := h.fill(r.Body, size, most); err != nil {
+		return brokenOff(err)
+	}
+	if int64(len(h.bytes)) > limit {
+		return tooLarge(limit)
+	}
+	return nil
+}
+
+// fill reads to the end, or as many bytes as most. It begins with room for size bytes.
+func (h *held) fill(r io.Reader, size, most int64) error {
 	if err := h.grow(min(size, most)); err != nil {
 		return err
 	}
-	for int64(len(h.bytes)) != r.ContentLength {
+	for int64(len(h.bytes)) < most {
 		if len(h.bytes) == cap(h.bytes) {
 			if err := h.grow(min(2*int64(cap(h.bytes)), most)); err != nil {
 				return err
 			}
 		}
-		n, err := r.Body.Read(h.bytes[len(h.bytes):cap(h.bytes)])
+		n, err := r.Read(h.bytes[len(h.bytes):cap(h.bytes)])
 		h.bytes = h.bytes[:len(h.bytes)+n]
-		switch {
-		case int64(len(h.bytes)) > limit:
-			return tooLarge(limit)
-		case err == io.EOF:
+		if err == io.EOF {
 			return nil
-		case err != nil:
-			return brokenOff(err)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

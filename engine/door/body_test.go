@@ -30,7 +30,7 @@ func TestReadBody(t *testing.T) {
 			"whole": func(r io.Reader) io.Reader { return r }, "halves": iotest.HalfReader, "end with data": iotest.DataErrReader,
 		} {
 			t.Run(tt.name+"/"+reader, func(t *testing.T) {
-				g := &semaphore{limit: 1 << 30}
+				g := newSemaphore(1 << 30)
 				h := held{from: g}
 				r := &http.Request{ContentLength: tt.length, Body: io.NopCloser(wrap(strings.NewReader(text)))}
 				err := h.read(r, tt.limit)
@@ -54,7 +54,7 @@ func TestReadBody(t *testing.T) {
 }
 
 func TestAClaimedLengthTakesNoMemory(t *testing.T) {
-	g := &semaphore{limit: 1 << 30}
+	g := newSemaphore(1 << 30)
 	h := held{from: g}
 	err := h.read(&http.Request{ContentLength: 64 << 20, Body: io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))}, 64<<20)
 	var refusal *event.Refusal

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -26,23 +28,31 @@ type Options struct {
 // Limits bound what senders can take up. A zero is the default.
 type Limits struct {
 	Header        int           // bytes of a request's header; 64 KiB
+	HeaderLines   int           // of a request's header; 128
 	HeaderTimeout time.Duration // for a request's header to come; 10s
 	ReadTimeout   time.Duration // for a request to come whole; 30s
 	WriteTimeout  time.Duration // from the end of the header to the end of the answer; 60s
 	IdleTimeout   time.Duration // of a connection between two requests; 120s
 	Requests      int64         // at once; 4096. One more is answered 503
 	Bodies        int64         // bytes of all bodies held at once; 256 MiB. More is answered 503
+	Connections   int64         // at once; 8192. One more is closed
+	Clients       int           // remembered for the routes' rates; 100,000
+	Streams       int           // requests at once on an HTTP/2 connection; 100
 }
 
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		Header:        orDefault(l.Header, 64<<10),
+		HeaderLines:   orDefault(l.HeaderLines, 128),
 		HeaderTimeout: orDefault(l.HeaderTimeout, 10*time.Second),
 		ReadTimeout:   orDefault(l.ReadTimeout, 30*time.Second),
 		WriteTimeout:  orDefault(l.WriteTimeout, 60*time.Second),
 		IdleTimeout:   orDefault(l.IdleTimeout, 120*time.Second),
 		Requests:      orDefault(l.Requests, 4096),
 		Bodies:        orDefault(l.Bodies, 256<<20),
+		Connections:   orDefault(l.Connections, 8192),
+		Clients:       orDefault(l.Clients, 100_000),
+		Streams:       orDefault(l.Streams, 100),
 	}
 }
 
@@ -55,15 +65,22 @@ func orDefault[T int | int64 | time.Duration](value, fallback T) T {
 
 // Door takes requests. All its methods are safe for concurrent use.
 type Door struct {
-	store    Store
-	observer Observer
-	log      *slog.Logger
-	table    atomic.Pointer[inForce]
-	requests semaphore
-	bodies   semaphore
-	draining atomic.Bool
-	failing  atomic.Bool // the last attempt to store an event failed
-	tls      bool
+	store       Store
+	observer    Observer
+	log         *slog.Logger
+	table       atomic.Pointer[inForce]
+	limits      Limits
+	requests    semaphore
+	bodies      semaphore
+	decoders    chan struct{} // holds one for each body being decoded
+	connections atomic.Int64  // open now
+	buckets     *buckets
+	draining    atomic.Bool
+	failing     atomic.Bool // the last attempt to store an event failed
+	tls         bool
+
+	swapping sync.Mutex
+	busy     map[string]*atomic.Int64 // requests under way, by the source that counts them
 	server   *http.Server
 
 	// working ends when requests are abandoned. Requests do not end with their
@@ -80,8 +97,12 @@ func New(o Options) *Door {
 		store:    o.Store,
 		observer: o.Observer,
 		log:      o.Log,
-		requests: semaphore{limit: limits.Requests},
-		bodies:   semaphore{limit: limits.Bodies},
+		limits:   limits,
+		requests: newSemaphore(limits.Requests),
+		bodies:   newSemaphore(limits.Bodies),
+		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		buckets:  newBuckets(limits.Clients),
+		busy:     make(map[string]*atomic.Int64),
 	}
 	if d.observer == nil {
 		d.observer = unobserved{}
@@ -100,6 +121,8 @@ func New(o Options) *Door {
 		ReadTimeout:       limits.ReadTimeout,
 		WriteTimeout:      limits.WriteTimeout,
 		IdleTimeout:       limits.IdleTimeout,
+		ConnState:         d.count,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},
 		// What strangers do to a port is no error of ours.
 		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
@@ -113,16 +136,33 @@ func New(o Options) *Door {
 // Swap puts a table in force, in one store. Requests that have begun go on with
 // the table they found, unless the store finds their event stale.
 func (d *Door) Swap(t *Table) {
+	d.swapping.Lock()
+	defer d.swapping.Unlock()
+	for _, r := range t.routes {
+		d.share(r)
+	}
 	before := d.table.Swap(&inForce{Table: t, superseded: make(chan struct{})})
 	if before != nil {
 		close(before.superseded)
 	}
 }
 
+// share lets a route count its requests together with those that came before an edit.
+func (d *Door) share(r *route) {
+	if r.Concurrency == 0 {
+		return
+	}
+	if d.busy[r.Source] == nil {
+		d.busy[r.Source] = new(atomic.Int64)
+	}
+	r.busy = semaphore{int64(r.Concurrency), d.busy[r.Source]}
+}
+
 // Serve takes requests from a listener until [Door.Shutdown], and closes it. It
 // may be called for several listeners.
 func (d *Door) Serve(l net.Listener) error {
 	var err error
+	l = &listener{Listener: l, door: d}
 	if d.tls {
 		err = d.server.ServeTLS(l, "", "")
 	} else {

@@ -36,7 +36,7 @@ func named(source string) event.Source {
 		}
 		b := event.NewBody(event.Binary, r.Body)
 		return &event.Receipt{Event: &event.Event{ID: id, Source: source, Time: r.Time, Stamp: r.Stamp, Body: b, Original: b,
-			Request: event.RequestInfo{Params: r.Params, Path: r.Path, RemoteIP: r.RemoteIP.String()}}}, nil
+			Request: event.Keep(event.RequestInfo{Params: r.Params, Path: r.Path, RemoteIP: r.RemoteIP.String()})}}, nil
 	})
 }
 
@@ -76,6 +76,18 @@ func (m *memory) Append(ctx context.Context, e *event.Event, generation uint64) 
 	}
 	m.events[e.ID] = e
 	return Stored{}, nil
+}
+
+func (m *memory) AppendAll(ctx context.Context, events []*event.Event, generation uint64) ([]Stored, error) {
+	var all []Stored
+	for _, e := range events {
+		stored, err := m.Append(ctx, e, generation)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, stored)
+	}
+	return all, nil
 }
 
 func (m *memory) fail(err error) {
@@ -213,10 +225,24 @@ func TestAnswers(t *testing.T) {
 	shaking := sourceFunc(func(r *event.Request) (*event.Receipt, error) {
 		return &event.Receipt{Status: 200, Header: http.Header{"X-Hook": {"1"}}, Body: []byte("<b>hello</b>")}, nil
 	})
+	batch := sourceFunc(func(r *event.Request) (*event.Receipt, error) {
+		receipt := &event.Receipt{}
+		for id := range strings.FieldsSeq(string(r.Body)) {
+			b := event.NewBody(event.Binary, nil)
+			receipt.More = append(receipt.More, &event.Event{ID: id, Source: "batch", Body: b, Original: b})
+		}
+		receipt.Event, receipt.More = receipt.More[0], receipt.More[1:]
+		if r.Query.Has("own") {
+			receipt.Status, receipt.Body = 201, []byte("thanks")
+		}
+		return receipt, nil
+	})
 	o := &seen{}
 	store := newMemory(1)
 	_, addr := listen(t, Options{Store: store, Observer: o, Table: table(t, 1, Settings{},
 		Route{MaxBody: 10},
+		Route{Source: "batch", Path: "/batch", Receiver: batch},
+		Route{Source: "probed", Path: "/probed", Receiver: shaking, Methods: []string{"POST", "OPTIONS", "HEAD"}},
 		Route{Source: "params", Path: "/hooks/{customer}/orders/{order}"},
 		Route{Source: "fixed", Path: "/hooks/acme/orders/{order}", Methods: []string{"PUT", "POST"}},
 		Route{Source: "refusing", Path: "/refusing", Receiver: refusing},
@@ -252,6 +278,13 @@ func TestAnswers(t *testing.T) {
 		{name: "wrong method of two", method: "DELETE", path: "/hooks/acme/orders/1", status: 405, header: "Allow: POST, PUT"},
 		{name: "head", method: "HEAD", path: "/hooks/shop", status: 405, header: "Allow: POST"},
 		{name: "options", method: "OPTIONS", path: "/hooks/shop", status: 405, header: "Allow: POST"},
+		{name: "a batch", path: "/batch", body: "b1 b2", status: 202, answer: `{"ids":["b1","b2"]}`, header: "Content-Type: application/json"},
+		{name: "a batch with a duplicate", path: "/batch", body: "b2 b3", status: 202, answer: `{"ids":["b2","b3"],"duplicates":1}`, seen: "duplicate batch"},
+		{name: "a batch of one", path: "/batch", body: "b3", status: 202, answer: `{"id":"b3","duplicate":true}`},
+		{name: "a batch with an answer of its own", path: "/batch?own", body: "b4 b5", status: 201, answer: `thanks`},
+		{name: "options that a source answers", method: "OPTIONS", path: "/probed", status: 200, header: "Allow: HEAD, OPTIONS, POST"},
+		{name: "its answer", method: "OPTIONS", path: "/probed", status: 200, header: "X-Hook: 1"},
+		{name: "head that a source answers", method: "HEAD", path: "/probed", status: 200, header: "X-Hook: 1"},
 		{name: "params", path: "/hooks/x%2Fy/orders/7", id: "params", status: 202, seen: "accepted params"},
 		{name: "no param", path: "/hooks//orders/7", status: 404},
 		{name: "fixed before param", method: "PUT", path: "/hooks/acme/orders/7", status: 202, seen: "accepted fixed"},
@@ -287,7 +320,7 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
-	if got := fmt.Sprint(store.get("params").Request.Params); got != "map[customer:x/y order:7]" {
+	if got := fmt.Sprint(store.get("params").Request.Info().Params); got != "map[customer:x/y order:7]" {
 		t.Errorf("params are %s", got)
 	}
 }

@@ -47,10 +47,14 @@ func tooLarge(limit int64) error {
 	return event.Refuse(http.StatusRequestEntityTooLarge, "too_large", "The body is larger than %d bytes.", limit)
 }
 
-// brokenOff is a body that did not come whole.
+// brokenOff is a body that did not come whole, unless it was refused before that.
 func brokenOff(err error) error {
+	var refusal *event.Refusal
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	switch {
+	case errors.As(err, &refusal):
+		return refusal
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return event.Refuse(http.StatusRequestTimeout, "timeout", "The body did not come in time.")
 	}
 	return event.Refuse(http.StatusBadRequest, "incomplete", "The body did not come whole.")

@@ -3,34 +3,46 @@ package door
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// remoteIP is the address a request came from. X-Forwarded-For is read from the
-// right, as far as the addresses are trusted proxies': what stands left of the
-// first one that is not was written by whoever wanted to.
+// remoteIP is the address a request came from. The addresses that proxies have
+// written down are read from the last one on, as far as they are trusted
+// proxies': what stands before the first one that is not was written by whoever
+// wanted to.
 func (t *Table) remoteIP(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
 	addr := plain(peer.Addr())
-	if len(t.settings.TrustedProxies) == 0 {
+	if !within(t.settings.TrustedProxies, addr) {
 		return addr
 	}
-	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for i := len(hops) - 1; i >= 0 && within(t.settings.TrustedProxies, addr); i-- {
-		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+	for _, text := range slices.Backward(t.settings.hops(r.Header)) {
+		hop, ok := parseHop(text)
 		if !ok {
 			break
 		}
-		addr = hop
+		if addr = hop; !within(t.settings.TrustedProxies, addr) {
+			break
+		}
 	}
 	return addr
 }
 
+// hops are what the proxies have written down, each proxy behind the one before it.
+func (s *Settings) hops(h http.Header) []string {
+	if s.Forwarded {
+		return forwardedFor(h["Forwarded"])
+	}
+	return strings.Split(strings.Join(h["X-Forwarded-For"], ","), ",")
+}
+
 // parseHop reads an address as proxies write it: with and without a port and brackets.
 func parseHop(text string) (netip.Addr, bool) {
+	text = strings.TrimSpace(text)
 	if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
 		return plain(addr), true
 	}

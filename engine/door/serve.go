@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"runtime"
@@ -59,6 +60,9 @@ type visit struct {
 	route  *route
 	params map[string]string
 	remote netip.Addr
+
+	codings []string // of the body, the last one first
+	decoded *held    // the body without them; nil if it has none
 }
 
 // source is the name of the source the request leads to, "" before that is known.
@@ -82,6 +86,9 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if d.draining.Load() {
 		return answer{}, draining()
 	}
+	if lines(r.Header) > d.limits.HeaderLines {
+		return answer{}, event.Refuse(http.StatusRequestHeaderFieldsTooLarge, "header_lines", "The header has more than %d lines.", d.limits.HeaderLines)
+	}
 	if !d.requests.tryAcquire(1) {
 		return answer{}, busy("Too many requests at once.")
 	}
@@ -89,8 +96,24 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	if err := v.admit(r); err != nil {
 		return answer{}, err
 	}
-	body := held{from: &d.bodies}
+	if err := v.withinRate(r); err != nil {
+		return answer{}, err
+	}
+	atOnce := v.route.busy // of this table: an edit may come meanwhile
+	if !atOnce.tryAcquire(1) {
+		return answer{}, busy("Too many requests of this source at once.")
+	}
+	defer atOnce.release(1)
+	var err error
+	if v.codings, err = codingsOf(r.Header); err != nil {
+		return answer{}, err
+	}
+	body := held{from: d.bodies}
 	defer body.release()
+	if v.codings != nil {
+		v.decoded = &held{from: d.bodies}
+		defer v.decoded.release()
+	}
 	if err := body.read(r, v.route.MaxBody); err != nil {
 		return answer{}, err
 	}
@@ -99,6 +122,15 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 		return answer{}, fmt.Errorf("make a stamp: %w", err)
 	}
 	return v.store(r, body.bytes, stamp.String())
+}
+
+// lines counts what net/http bounds by its bytes alone: an empty line takes five
+// of them on the wire and a hundred in memory.
+func lines(h http.Header) (n int) {
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
 }
 
 // admit finds the route in the table in force, and tells whether the request may take it.
@@ -122,6 +154,21 @@ func (v *visit) admit(r *http.Request) error {
 	return nil
 }
 
+// withinRate refuses a request that comes too soon.
+func (v *visit) withinRate(r *http.Request) error {
+	rate := v.route.Rate
+	if rate == nil {
+		return nil
+	}
+	wait := v.door.buckets.take(v, r)
+	if wait <= 0 {
+		return nil
+	}
+	refusal := event.Refuse(http.StatusTooManyRequests, "rate", "More requests than %s; send it again later.", rate.Limit)
+	refusal.RetryAfter = wait
+	return refusal
+}
+
 // store lets the source make an event and stores it. When an edit has come in
 // between, the request is received again by the rules that are in force now.
 func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error) {
@@ -131,13 +178,13 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return answer{}, err
 		}
 		if receipt.Event == nil {
-			return own(receipt), nil
+			return v.told(r, receipt), nil
 		}
-		stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+		a, err := v.keep(receipt)
 		var refusal *event.Refusal
 		switch {
 		case err == nil:
-			return v.accepted(receipt, stored), nil
+			return a, nil
 		case errors.As(err, &refusal):
 			return answer{}, refusal
 		case !errors.Is(err, ErrStale):
@@ -147,6 +194,50 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return answer{}, err
 		}
 	}
+}
+
+// told is the answer to a request that brings no event.
+func (v *visit) told(r *http.Request, receipt *event.Receipt) answer {
+	a := own(receipt)
+	if r.Method == http.MethodOptions {
+		a.header = maps.Clone(a.header)
+		if a.header == nil {
+			a.header = http.Header{}
+		}
+		a.header["Allow"] = v.route.allow
+	}
+	return a
+}
+
+// keep stores what a receipt holds.
+func (v *visit) keep(receipt *event.Receipt) (answer, error) {
+	if len(receipt.More) > 0 {
+		return v.keepAll(receipt)
+	}
+	stored, err := v.door.store.Append(v.door.working, receipt.Event, v.table.generation)
+	if err != nil {
+		return answer{}, err
+	}
+	v.accepted(stored)
+	if receipt.Status != 0 {
+		return own(receipt), nil
+	}
+	return acceptedAs(receipt.Event.ID, stored.Duplicate), nil
+}
+
+func (v *visit) keepAll(receipt *event.Receipt) (answer, error) {
+	events := append([]*event.Event{receipt.Event}, receipt.More...)
+	stored, err := v.door.store.AppendAll(v.door.working, events, v.table.generation)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, s := range stored {
+		v.accepted(s)
+	}
+	if receipt.Status != 0 {
+		return own(receipt), nil
+	}
+	return acceptedAll(events, stored), nil
 }
 
 // next waits for the table that came after the visit's, and is admitted by it.
@@ -180,8 +271,14 @@ func (v *visit) request(r *http.Request, body []byte, stamp string) *event.Reque
 		Time:     v.start.UTC().Round(0), // without the monotonic clock, which ends with the process
 		Stamp:    stamp,
 	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		q.Certificate = r.TLS.PeerCertificates[0]
+	}
 	if r.URL.RawQuery != "" {
 		q.Query = r.URL.Query()
+	}
+	if v.decoded != nil {
+		q.Decode = v.door.decoder(v.decoded, body, v.codings, v.route.MaxBody)
 	}
 	return q
 }
@@ -197,8 +294,8 @@ func (v *visit) publicURL(r *http.Request) string {
 	return base + r.URL.RequestURI()
 }
 
-// accepted answers for an event that is stored.
-func (v *visit) accepted(receipt *event.Receipt, stored Stored) answer {
+// accepted counts an event that is stored.
+func (v *visit) accepted(stored Stored) {
 	d := v.door
 	if d.failing.Load() && d.failing.CompareAndSwap(true, false) {
 		d.log.Info("events are stored again")
@@ -208,10 +305,6 @@ func (v *visit) accepted(receipt *event.Receipt, stored Stored) answer {
 	} else {
 		d.observer.Accepted(v.route.Source, time.Since(v.start))
 	}
-	if receipt.Status != 0 {
-		return own(receipt)
-	}
-	return acceptedAs(receipt.Event.ID, stored.Duplicate)
 }
 
 // reasonStore is the reason of an event that could not be stored.

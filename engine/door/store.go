@@ -20,6 +20,10 @@ type Store interface {
 	// never be stored. After any other error the sender is asked to come again, as
 	// late as [event.RetryDelay] says.
 	Append(ctx context.Context, e *event.Event, generation uint64) (Stored, error)
+	// AppendAll is Append for the events of one request, in their order. After an
+	// error some of them may be durable: when the request comes again, those are
+	// duplicates.
+	AppendAll(ctx context.Context, events []*event.Event, generation uint64) ([]Stored, error)
 }
 
 // Stored is what a store says of an event it has.

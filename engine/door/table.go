@@ -10,10 +10,12 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-// Table says where requests go, under the rules of one generation. It is immutable.
+// Table says where requests go, under the rules of one generation. It is
+// immutable once it is in force.
 type Table struct {
 	generation uint64
 	settings   Settings
+	routes     []*route
 	static     map[string]*route // routes without {name} parts, by their path
 	root       node
 }
@@ -23,26 +25,34 @@ type Settings struct {
 	// PublicURL is how senders write the address of this server
 	// (https://hooks.example.com); "" takes it from the request.
 	PublicURL string
-	// TrustedProxies are those whose X-Forwarded-For is believed.
+	// TrustedProxies are those whose word for a sender's address is believed:
+	// their PROXY header, and X-Forwarded-For.
 	TrustedProxies []netip.Prefix
+	// Forwarded: they write Forwarded (RFC 7239) and not X-Forwarded-For. A proxy
+	// passes on what it does not write, so only one of the two can be believed.
+	Forwarded bool
 }
 
 // Route is where the requests of one source come in.
 type Route struct {
-	Source    string
-	Path      string         // "/hooks/{customer}/orders": a {name} is any one part
-	Methods   []string       // none is POST
-	MaxBody   int64          // bytes
-	AllowIPs  []netip.Prefix // none is everyone
-	PublicURL string         // instead of the table's
-	Receiver  event.Source
+	Source      string
+	Path        string         // "/hooks/{customer}/orders": a {name} is any one part
+	Methods     []string       // none is POST
+	MaxBody     int64          // bytes
+	AllowIPs    []netip.Prefix // none is everyone
+	PublicURL   string         // instead of the table's
+	Rate        *Rate          // nil is no limit
+	Concurrency int            // requests at once; 0 is no limit
+	Receiver    event.Source
 }
 
 // route is a Route as requests need it.
 type route struct {
 	Route
-	params []string // the names in the path, in their order
-	allow  []string // the Allow header
+	params []string  // the names in the path, in their order
+	allow  []string  // the Allow header
+	rule   string    // the rate's; "" without one
+	busy   semaphore // of those that have a concurrency; set by [Door.Swap]
 }
 
 // inForce is a table while it is in force.
@@ -79,9 +89,13 @@ func (t *Table) add(r Route) error {
 		return err
 	}
 	made := &route{Route: r, params: params, allow: []string{strings.Join(slices.Sorted(slices.Values(r.Methods)), ", ")}}
+	if r.Rate != nil {
+		made.rule = r.Rate.rule(r.Source)
+	}
 	if err := t.root.add(parts, made); err != nil {
 		return err
 	}
+	t.routes = append(t.routes, made)
 	if len(params) == 0 {
 		t.static[r.Path] = made
 	}

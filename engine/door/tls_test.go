@@ -2,6 +2,7 @@ package door
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,15 +10,19 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/trotline/trotline/event"
 )
 
 // authority signs certificates for 127.0.0.1.
@@ -81,7 +86,7 @@ func TestTLS(t *testing.T) {
 	write(t, caFile, ca.pem)
 
 	var log bytes.Buffer
-	certs, err := LoadCertificates(certFile, keyFile, caFile, slog.New(slog.NewTextHandler(&log, nil)))
+	certs, err := LoadCertificates(CertificateOptions{CertFile: certFile, KeyFile: keyFile, ClientCAFile: caFile, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +147,77 @@ func TestLoadCertificatesNamesTheFile(t *testing.T) {
 		{certFile, keyFile, filepath.Join(dir, "nowhere"), "nowhere"},
 		{certFile, keyFile, caFile, "there is no certificate in " + caFile},
 	} {
-		if _, err := LoadCertificates(tt.cert, tt.key, tt.ca, slog.Default()); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := LoadCertificates(CertificateOptions{CertFile: tt.cert, KeyFile: tt.key, ClientCAFile: tt.ca}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("the error is %v, want %s", err, tt.want)
+		}
+	}
+}
+
+// TestClientCertificatesAreHandedOver: an optional one is verified like any
+// other, also behind a proxy that passes TLS through.
+func TestClientCertificatesAreHandedOver(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile, caFile := filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "ca")
+	ca := certificate(t, "authority", nil)
+	server := certificate(t, "server", ca)
+	write(t, certFile, server.pem)
+	write(t, keyFile, server.keyPEM(t))
+	write(t, caFile, ca.pem)
+	certs, err := LoadCertificates(CertificateOptions{CertFile: certFile, KeyFile: keyFile, ClientCAFile: caFile, ClientsOptional: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver := sourceFunc(func(r *event.Request) (*event.Receipt, error) {
+		name := "nobody"
+		if r.Certificate != nil {
+			name = r.Certificate.Subject.CommonName
+		}
+		return &event.Receipt{Body: []byte(name + " from " + r.RemoteIP.String())}, nil
+	})
+	_, addr := listen(t, Options{Store: newMemory(1), Certificates: certs, Table: table(t, 1,
+		Settings{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Route{Receiver: receiver})})
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	ask := func(proxy string, client *authority) string {
+		transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
+		defer transport.CloseIdleConnections()
+		if client != nil {
+			own := tls.Certificate{Certificate: [][]byte{client.cert.Raw}, PrivateKey: client.key}
+			// Also one that the server did not ask for.
+			transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
+		}
+		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			if err == nil {
+				_, err = io.WriteString(conn, proxy)
+			}
+			return conn, err
+		}
+		resp, err := (&http.Client{Transport: transport}).Do(post(t, "https://"+addr+"/hooks/shop", "x"))
+		if err != nil {
+			return "refused"
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	const proxy = "PROXY TCP4 198.51.100.1 203.0.113.1 56324 443\r\n"
+	sender, stranger := certificate(t, "sender", ca), certificate(t, "sender", certificate(t, "authority", nil))
+	for _, tt := range []struct {
+		name, proxy string
+		client      *authority
+		want        string
+	}{
+		{"one of the authority's", "", sender, "sender from 127.0.0.1"},
+		{"none", "", nil, "nobody from 127.0.0.1"},
+		{"one of another authority's", "", stranger, "refused"},
+		{"behind a proxy", proxy, sender, "sender from 198.51.100.1"},
+	} {
+		if got := ask(tt.proxy, tt.client); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

@@ -76,6 +76,8 @@ func TestStrangeRequests(t *testing.T) {
 		{"no length and no body", head + "\r\n", 202},
 		{"no host", "POST /hooks/shop HTTP/1.1\r\n\r\n", 400},
 		{"an endless header", head + "X-Long: " + strings.Repeat("a", 20<<10) + "\r\n\r\n", 431},
+		{"as many header lines as there may be", head + "X-Id: lines\r\n" + strings.Repeat("A:\r\n", 127) + "\r\n", 202},
+		{"one header line too many", head + strings.Repeat("A:\r\n", 129) + "\r\n", 431},
 		{"a header with a control character", head + "X-Bad: a\x00b\r\n\r\n", 400},
 		{"an absolute address", "POST http://other/hooks/shop HTTP/1.1\r\nHost: x\r\n\r\n", 202},
 		{"everything", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 200},

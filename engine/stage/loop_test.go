@@ -39,7 +39,7 @@ func newLine(t *testing.T, dir string, r *Rules) *line {
 		t.Fatal(err)
 	}
 	l := &line{t: t, rules: r}
-	l.shared = Shared{Bus: b, Book: l, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler)}
+	l.shared = Shared{Bus: b, Book: l, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Door: quietDoor{}}
 	l.work, l.abandon = context.WithCancel(context.Background())
 	l.take, l.stop = context.WithCancel(l.work)
 	t.Cleanup(l.close)
@@ -330,3 +330,9 @@ func TestSlotsFollowTheirBound(t *testing.T) {
 		t.Error("a slot beyond the bound")
 	}
 }
+
+// quietDoor is a door at which nobody waits.
+type quietDoor struct{}
+
+func (quietDoor) Busy() bool     { return false }
+func (quietDoor) Stored() uint64 { return 0 }

@@ -47,6 +47,7 @@ func (p *Pipeline) Run(take, work context.Context) {
 			}
 			continue
 		}
+		round := p.round(messages, pipelineFetch)
 		group := p.holder.hold(messages)
 		o := &outbox{messages: messages}
 		for _, m := range messages {
@@ -60,7 +61,7 @@ func (p *Pipeline) Run(take, work context.Context) {
 			group.done(len(messages))
 			<-ahead
 		})
-		gather(take, len(messages), pipelineFetch)
+		p.pause(take, round)
 	}
 }
 

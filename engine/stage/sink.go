@@ -50,18 +50,21 @@ func (s *Sink) Run(take, work context.Context) {
 			s.Log.Warn("cannot read the sink's queue; trying again", "sink", s.Name, "error", err)
 			sleep(take, time.Second)
 		}
+		round := s.round(messages, s.target.Load().BatchSize)
 		s.dispatch(work, messages, &attempts)
-		if size := s.target.Load().BatchSize; size > 1 {
-			gather(take, len(messages), size)
-		}
+		s.pause(take, round)
 	}
 }
+
+// fetchLeast is how many deliveries are pulled at once where there are so many:
+// asking for each few of them would cost as much as they do.
+const fetchLeast = 256
 
 // collect pulls as many deliveries as can be attempted soon. With a batch wait
 // it gives a batch the time to fill.
 func (s *Sink) collect(take context.Context) ([]*bus.Message, error) {
 	t := s.target.Load()
-	messages, err := s.Consumer.Fetch(take, t.Concurrency*t.BatchSize)
+	messages, err := s.Consumer.Fetch(take, max(t.Concurrency*t.BatchSize, fetchLeast))
 	if err != nil || t.BatchWait == 0 || len(messages) >= t.BatchSize {
 		return messages, err
 	}

@@ -46,21 +46,7 @@ type Shared struct {
 	Book    Book
 	Metrics *metrics.Metrics
 	Log     *slog.Logger
-}
-
-// A stage that is given messages faster than one by one lets some more gather
-// before it asks again: each round costs as much as several messages do, and
-// under load the door wants the processor too. A single event never waits.
-const (
-	gatherFrom = 8
-	gatherTime = 3 * time.Millisecond
-)
-
-// gather waits for more to come after n of at most limit messages came at once.
-func gather(ctx context.Context, n, limit int) {
-	if n >= gatherFrom && n < limit {
-		sleep(ctx, gatherTime)
-	}
+	Door    Door
 }
 
 // sleep waits; false when ctx ended first.

@@ -20,7 +20,7 @@ func Event(body any) *event.Event {
 	b := event.BodyOf(body)
 	return &event.Event{
 		ID: "event", Source: "shop", Type: "order.paid", Time: Time, Stamp: "stamp",
-		Request: event.RequestInfo{Method: "POST", Path: "/hooks/shop", RemoteIP: "192.0.2.1"},
+		Request: event.Keep(event.RequestInfo{Method: "POST", Path: "/hooks/shop", RemoteIP: "192.0.2.1"}),
 		Body:    b, Original: b,
 	}
 }

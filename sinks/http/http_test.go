@@ -99,7 +99,7 @@ func TestRequest(t *testing.T) {
 
 	touched := eventtest.EventJSON(`{"n": 1}`).WithBody(event.BodyOf(map[string]any{"n": 2}))
 	received := eventtest.EventJSON(`{ "id": 1234567890123456789 }`)
-	received.Request.Header = http.Header{"Content-Type": {"application/vnd.shop+json"}}
+	received.Request = event.Keep(event.RequestInfo{Header: http.Header{"Content-Type": {"application/vnd.shop+json"}}})
 	text := eventtest.Event(nil).WithBody(event.NewBody(event.Text, []byte("hello")))
 	strange := eventtest.EventJSON(`{}`)
 	strange.ID = "a\r\nb%"

@@ -182,7 +182,7 @@ func TestMessage(t *testing.T) {
 	made.Event = made.Event.WithBody(event.BodyOf(map[string]any{"n": 1}))
 	made.Event.ID, made.Event.Type = "a b\r\n", ""
 	came := eventtest.DeliveryJSON("came", `{ "id": 1234567890123456789 }`)
-	came.Event.Request.Header = http.Header{"Content-Type": {"application/vnd.shop+json"}}
+	came.Event.Request = event.Keep(event.RequestInfo{Header: http.Header{"Content-Type": {"application/vnd.shop+json"}}})
 	for _, v := range s.Deliver(t.Context(), []*event.Delivery{made, came}) {
 		must(t, v.Err)
 	}

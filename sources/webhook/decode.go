@@ -1,7 +1,9 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -11,57 +13,144 @@ import (
 // auto is the decode setting that goes by Content-Type.
 const auto = "auto"
 
-// body checks that the request's body can be read in its format, so that what
-// is stored can be handled.
-func (s *source) body(r *event.Request) (*event.Body, error) {
-	format := event.Format(s.decode)
-	if s.decode == auto || s.decode == "" {
-		format = formatOf(r.Header.Get("Content-Type"), r.Body)
+// payload is what a request brings: bytes, and how they are to be read.
+type payload struct {
+	format      event.Format
+	contentType string // "" where the sender says none
+	raw         []byte
+	unpacked    bool // it had a Content-Encoding
+}
+
+// payload makes UTF-8 of what is text, and takes the JSON out of its form.
+func (s *source) payload(r *event.Request) (p payload, err error) {
+	raw, err := r.Content()
+	if err != nil {
+		return p, err
 	}
-	if format == event.Form && s.proof.scheme != nil && s.proof.scheme.FormField() != "" {
-		return formField(r.Body, s.proof.scheme.FormField())
+	p = payload{format: event.Format(s.decode), contentType: r.Header.Get("Content-Type"), raw: raw, unpacked: r.Decode != nil}
+	if s.decode == auto || s.decode == "" || s.decode == cloudEvents {
+		p.format = formatOf(p.contentType, p.raw)
 	}
-	body := event.NewBody(format, r.Body)
+	if err := p.toUTF8(); err != nil {
+		return p, err
+	}
+	if s.formField != "" && (p.format == event.Form || p.format == event.Multipart) {
+		return p, p.takeField(s.formField)
+	}
+	return p, nil
+}
+
+// describe lets a kept header tell what the payload has become on the way.
+func (p *payload) describe(kept http.Header) {
+	if p.unpacked {
+		kept.Del("Content-Encoding")
+	}
+	if kept.Get("Content-Type") != p.contentType {
+		kept.Set("Content-Type", p.contentType)
+	}
+}
+
+// body checks that the payload can be read, so that what is stored can be handled.
+func (p *payload) body() (*event.Body, error) {
+	if p.format == event.JSON {
+		if err := event.BodyLimits.CheckJSON(p.raw); err != nil {
+			return nil, p.unreadable(err)
+		}
+		return event.NewCheckedBody(event.JSON, p.raw), nil
+	}
+	if p.format == event.Multipart {
+		if said := paramOf(p.contentType, "boundary"); said != "" && said != event.Boundary(p.raw) {
+			return nil, p.unreadable(errors.New("it does not begin with the boundary that its Content-Type says"))
+		}
+	}
+	body := event.NewBody(p.format, p.raw)
 	if err := body.Check(); err != nil {
-		return nil, event.Refuse(http.StatusBadRequest, "decode", "The body cannot be read as %s: %s.", format, err)
+		return nil, p.unreadable(err)
 	}
 	return body, nil
 }
 
-// formField is the JSON that stands in a field of a form.
-func formField(raw []byte, name string) (*event.Body, error) {
-	form, err := event.Decode(event.Form, raw)
+func (p *payload) unreadable(err error) error {
+	return event.Refuse(http.StatusBadRequest, "decode", "The body cannot be read as %s: %s.", p.format, err)
+}
+
+// takeField makes a payload of the JSON that stands in a field of a form.
+func (p *payload) takeField(name string) error {
+	form, err := p.body()
 	if err != nil {
-		return nil, event.Refuse(http.StatusBadRequest, "decode", "The body cannot be read as form: %s.", err)
+		return err
 	}
-	fields, _ := form.(map[string]any)
-	text, ok := fields[name].(string)
-	if !ok {
-		return nil, event.Refuse(http.StatusBadRequest, "decode", "The form must have the field %s once.", name)
+	value, err := form.Lookup(name)
+	if err != nil {
+		return err
 	}
-	body := event.NewBody(event.JSON, []byte(text))
-	if err := body.Check(); err != nil {
-		return nil, event.Refuse(http.StatusBadRequest, "decode", "The form's field %s cannot be read as JSON: %s.", name, err)
+	var text []byte
+	switch v := value.(type) {
+	case string:
+		text = []byte(v)
+	case map[string]any: // JSON by a content type of its own
+		if text, err = event.EncodeJSON(v); err != nil {
+			return err
+		}
+	default:
+		return event.Refuse(http.StatusBadRequest, "decode", "The form must have the field %s once, with JSON in it.", name)
 	}
-	return body, nil
+	p.format, p.contentType, p.raw = event.JSON, event.JSON.ContentType(), text
+	return nil
 }
 
 // formatOf goes by the media type. Without one a body that is JSON is taken for
 // it, and so is none at all; any other stays as it is.
 func formatOf(contentType string, body []byte) event.Format {
-	media, _, _ := strings.Cut(contentType, ";")
-	media = strings.ToLower(strings.TrimSpace(media))
-	switch {
-	case media == "application/json", strings.HasSuffix(media, "+json"):
+	media := mediaType(contentType)
+	switch media {
+	case "application/json":
 		return event.JSON
-	case media == "application/x-www-form-urlencoded":
+	case "application/x-www-form-urlencoded":
 		return event.Form
-	case media == "application/x-ndjson", media == "application/jsonl", media == "application/x-jsonlines":
+	case "multipart/form-data":
+		return event.Multipart
+	case "application/xml", "text/xml":
+		return event.XML
+	case "text/csv":
+		return event.CSV
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
 		return event.NDJSON
+	}
+	switch {
+	case strings.HasSuffix(media, "+json"):
+		return event.JSON
+	case strings.HasSuffix(media, "+xml"):
+		return event.XML
 	case strings.HasPrefix(media, "text/"):
 		return event.Text
 	case media == "" && (len(body) == 0 || json.Valid(body)):
 		return event.JSON
 	}
 	return event.Binary
+}
+
+// ContentType is what a source's sender would call a payload, from the source's
+// [*Settings]; "" if nobody can tell.
+func ContentType(settings any, payload []byte) string {
+	start := bytes.TrimSpace(payload)
+	switch decode := event.SettingsOf[Settings](settings).Decode; {
+	case decode == cloudEvents && bytes.HasPrefix(start, []byte("[")):
+		return cloudEventBatchJSON
+	case decode == cloudEvents:
+		return cloudEventJSON
+	case decode != auto && decode != "":
+		return event.Format(decode).ContentType()
+	case json.Valid(payload):
+		return event.JSON.ContentType()
+	case bytes.HasPrefix(start, []byte("<")):
+		return event.XML.ContentType()
+	}
+	return ""
+}
+
+// mediaType is a content type without its parameters, in lower case.
+func mediaType(contentType string) string {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(media))
 }

@@ -21,12 +21,26 @@ var internet = sync.OnceValue(func() verify.Outside {
 	return verify.NewOutside(t)
 })
 
-// Methods are those that handshakes come with, beside the methods of events.
+// Methods are those that bring no event, beside the methods of events.
 func (s *source) Methods() []string {
+	methods := s.handshakeMethods()
+	if s.decode == cloudEvents {
+		methods = append(methods, http.MethodOptions)
+	}
+	return methods
+}
+
+// handshakeMethods are those that the scheme's handshakes come with.
+func (s *source) handshakeMethods() []string {
 	if s.proof.scheme == nil {
 		return nil
 	}
 	return s.proof.scheme.Methods()
+}
+
+// probe tells a request that brings no event and no handshake, from its method alone.
+func (s *source) probe(method string) bool {
+	return (method == http.MethodHead || method == http.MethodOptions) && !slices.Contains(s.handshakeMethods(), method)
 }
 
 // unsignedHandshake answers a handshake that anyone may ask for; it is nil if the request is none.
@@ -52,7 +66,7 @@ func (s *source) signedHandshake(ctx context.Context, r *event.Request) (*event.
 		return nil, err
 	case h != nil:
 		return s.carryOut(ctx, h)
-	case r.Method != http.MethodPost && slices.Contains(s.Methods(), r.Method):
+	case r.Method != http.MethodPost && slices.Contains(s.handshakeMethods(), r.Method):
 		// The method is taken for the sake of the handshake, and this is none.
 		return nil, event.Refuse(http.StatusMethodNotAllowed, "method", "The method %s is taken for a handshake alone.", r.Method)
 	}

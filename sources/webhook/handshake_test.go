@@ -309,10 +309,10 @@ func TestWhatGuardsAHandshakeIsNotKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := receipt.Event.Request.Query.Encode(); got != "shop=1" {
+	if got := receipt.Event.Request.Info().Query.Encode(); got != "shop=1" {
 		t.Errorf("kept of the query is %s", got)
 	}
-	if got := receipt.Event.Request.Header.Get("X-Hook-Secret"); got != "" {
+	if got := receipt.Event.Request.Info().Header.Get("X-Hook-Secret"); got != "" {
 		t.Error("the key is kept with the event")
 	}
 }

@@ -36,7 +36,9 @@ func (s *source) nameEvent(e *event.Event) error {
 	if id != "" {
 		e.ID = id
 	}
-	e.Type = typ
+	if typ != "" {
+		e.Type = typ
+	}
 	return nil
 }
 

@@ -27,7 +27,7 @@ type world struct {
 	outside verify.Outside
 }
 
-const waysHint = "give one of preset, scheme, hmac, api_key, bearer and basic, or write verify: none"
+const waysHint = "give one of preset, scheme, hmac, api_key, bearer, basic and mtls, or write verify: none"
 
 // newProof makes the one way that is written down. There is no default: a
 // source that verifies nothing says so.
@@ -53,6 +53,9 @@ func newProof(v *Verify, w world) (*proof, *event.FieldError) {
 		}
 		return &proof{Verifier: verify.Unverified{}}, nil
 	}
+	if v.MTLS != nil {
+		return v.MTLS.proof()
+	}
 	way, problem := v.way()
 	if problem != nil {
 		return nil, problem
@@ -76,6 +79,7 @@ func (v *Verify) ways() []string {
 	add("api_key", v.APIKey != nil)
 	add("bearer", v.Bearer != nil)
 	add("basic", v.Basic != nil)
+	add("mtls", v.MTLS != nil)
 	return ways
 }
 

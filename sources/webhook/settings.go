@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"slices"
+
 	"github.com/trotline/trotline/event"
 	"github.com/trotline/trotline/sources/webhook/verify"
 )
@@ -11,7 +13,8 @@ type Settings struct {
 	Verify    *Verify    `yaml:"verify" required:"true" doc:"how the sender proves itself; none must be written"`
 	ID        event.Expr `yaml:"id" want:"string" doc:"what makes a second delivery the same event; a preset knows its sender's"`
 	EventType event.Expr `yaml:"event_type" want:"string" doc:"the sender's word for what happened; a preset knows its sender's"`
-	Decode    string     `yaml:"decode" enum:"auto,json,form,ndjson,text,binary" doc:"how the body is read; auto (the default) goes by Content-Type"`
+	Decode    string     `yaml:"decode" enum:"auto,json,form,multipart,xml,csv,ndjson,text,binary,cloudevents" doc:"how the body is read; auto (the default) goes by Content-Type"`
+	FormField string     `yaml:"form_field" doc:"the field of a form whose JSON is the body; a preset knows its sender's"`
 }
 
 // Verify is how a sender proves itself: exactly one of the ways.
@@ -21,6 +24,7 @@ type Verify struct {
 	APIKey  *APIKey                 `yaml:"api_key" doc:"a shared secret in a header or the query"`
 	Bearer  *Bearer                 `yaml:"bearer" doc:"a token in the Authorization header"`
 	Basic   *Basic                  `yaml:"basic" doc:"a user and a password in the Authorization header"`
+	MTLS    *MTLS                   `yaml:"mtls" doc:"a TLS certificate of the sender's, from one of server.tls.client_ca_file"`
 	Preset  string                  `yaml:"preset" doc:"a provider whose way of signing is known"`
 	Scheme  *verify.Definition      `yaml:"scheme" doc:"any other way of signing, as data; docs/schemes.md has its words"`
 	Secrets []event.Secret          `yaml:"secrets" doc:"the preset's or the scheme's secrets, or the sender's public keys; a signature by any of them counts"`
@@ -53,10 +57,17 @@ type Basic struct {
 	Users map[string]event.Secret `yaml:"users" required:"true" doc:"each user's password"`
 }
 
-// Validate finds what cannot verify anything: no way or several, no secret, an empty one.
+// Validate finds what cannot verify anything (no way or several, no secret, an
+// empty one), and settings that do not go together.
 func (s *Settings) Validate() []*event.FieldError {
+	var problems []*event.FieldError
 	if _, err := newProof(s.Verify, world{}); err != nil {
-		return []*event.FieldError{err}
+		problems = append(problems, err)
 	}
-	return nil
+	if s.FormField != "" && !slices.Contains([]string{"", auto, "form", "multipart"}, s.Decode) {
+		problems = append(problems, &event.FieldError{
+			Path: "form_field", Msg: "a body decoded as " + s.Decode + " is no form", Hint: "leave decode out, or make it form or multipart",
+		})
+	}
+	return problems
 }

@@ -14,7 +14,7 @@ func TestValidate(t *testing.T) {
 		verify *Verify
 		want   string // "" is valid
 	}{
-		{"missing", nil, "verify: is missing (give one of preset, scheme, hmac, api_key, bearer and basic, or write verify: none)"},
+		{"missing", nil, "verify: is missing (give one of preset, scheme, hmac, api_key, bearer, basic and mtls, or write verify: none)"},
 		{"empty", &Verify{}, "verify: says nothing (give one of"},
 		{"none", &Verify{Way: "none"}, ""},
 		{"some", &Verify{Way: "some"}, `verify: unknown way "some"`},
@@ -37,6 +37,9 @@ func TestValidate(t *testing.T) {
 		{"bearer", &Verify{Bearer: &Bearer{Tokens: secrets}}, ""},
 		{"bearer without tokens", &Verify{Bearer: &Bearer{}}, "verify.bearer.tokens: needs at least one"},
 		{"basic", &Verify{Basic: &Basic{Users: map[string]event.Secret{"ann": "x"}}}, ""},
+		{"certificate", &Verify{MTLS: &MTLS{Subject: []string{"partner"}, SAN: []string{"partner.example.com"}}}, ""},
+		{"any certificate", &Verify{MTLS: &MTLS{}}, ""},
+		{"certificate of an odd name", &Verify{MTLS: &MTLS{SAN: []string{"URI:spiffe"}}}, `verify.mtls.san: "URI:spiffe" is no DNS name`},
 		{"basic without users", &Verify{Basic: &Basic{}}, "verify.basic.users: needs at least one"},
 	}
 	for _, tt := range tests {

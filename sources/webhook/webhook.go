@@ -4,10 +4,10 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/trotline/trotline/event"
 	"github.com/trotline/trotline/sources/webhook/verify"
@@ -25,14 +25,15 @@ func Kind() event.SourceKind {
 
 // source receives for one source of the file.
 type source struct {
-	name    string
-	log     *slog.Logger
-	proof   *proof
-	keeper  event.Keeper // nil: nothing can be kept
-	outside verify.Outside
-	decode  string
-	id      naming
-	typ     naming
+	name      string
+	log       *slog.Logger
+	proof     *proof
+	keeper    event.Keeper // nil: nothing can be kept
+	outside   verify.Outside
+	decode    string
+	formField string
+	id        naming
+	typ       naming
 }
 
 func open(settings any, o event.SourceOptions) (event.Source, error) {
@@ -50,24 +51,26 @@ func newSource(s *Settings, o event.SourceOptions, outside verify.Outside) (*sou
 	}
 	src := &source{
 		name: o.Name, log: o.Log, proof: p, keeper: o.Keeper, outside: outside,
-		decode: s.Decode, id: naming{expr: s.ID}, typ: naming{expr: s.EventType},
+		decode: s.Decode, formField: s.FormField, id: naming{expr: s.ID}, typ: naming{expr: s.EventType},
 	}
 	if src.log == nil {
 		src.log = slog.New(slog.DiscardHandler)
 	}
 	if p.scheme != nil {
 		src.id.spot, src.typ.spot = p.scheme.ID(), p.scheme.Type()
+		src.formField = cmp.Or(s.FormField, p.scheme.FormField())
 	}
 	return src, nil
 }
 
-// Receive verifies before it reads anything: a stranger's body is not decoded.
+// Receive verifies before it reads anything: a stranger's body is neither
+// decompressed nor decoded.
 func (s *source) Receive(ctx context.Context, r *event.Request) (*event.Receipt, error) {
-	if err := plainEncoding(r.Header); err != nil {
-		return nil, err
-	}
 	if receipt, err := s.unsignedHandshake(ctx, r); receipt != nil || err != nil {
 		return receipt, err
+	}
+	if s.probe(r.Method) {
+		return s.probed(r), nil
 	}
 	if err := s.proof.Verify(ctx, r); err != nil {
 		return nil, err
@@ -76,18 +79,18 @@ func (s *source) Receive(ctx context.Context, r *event.Request) (*event.Receipt,
 		return receipt, err
 	}
 	r = s.proof.said(r)
-	body, err := s.body(r)
+	p, err := s.payload(r)
 	if err != nil {
 		return nil, err
 	}
-	e := &event.Event{
-		ID:      r.Stamp,
-		Source:  s.name,
-		Time:    r.Time,
-		Stamp:   r.Stamp,
-		Request: s.proof.kept(r),
-		Body:    body, Original: body,
+	if s.decode == cloudEvents {
+		return s.receiveCloudEvents(r, &p)
 	}
+	body, err := p.body()
+	if err != nil {
+		return nil, err
+	}
+	e := s.newEvent(r, s.kept(r, &p), body)
 	if err := s.nameEvent(e); err != nil {
 		return nil, err
 	}
@@ -104,7 +107,7 @@ func (p *proof) said(r *event.Request) *event.Request {
 		return r
 	}
 	said := *r
-	said.Body, said.Header = payload, r.Header.Clone()
+	said.Body, said.Decode, said.Header = payload, nil, r.Header.Clone()
 	said.Header.Set("Content-Type", event.JSON.ContentType())
 	return &said
 }
@@ -120,17 +123,28 @@ func (p *proof) accepted(r *event.Request, e *event.Event) *event.Receipt {
 	return &event.Receipt{Event: e}
 }
 
-// plainEncoding refuses compressed bodies: not in this version.
-func plainEncoding(h http.Header) error {
-	for _, value := range h["Content-Encoding"] {
-		for coding := range strings.SplitSeq(value, ",") {
-			if coding = strings.TrimSpace(coding); coding == "" || strings.EqualFold(coding, "identity") {
-				continue
-			}
-			refusal := event.Refuse(http.StatusUnsupportedMediaType, "content_encoding", "The Content-Encoding %q is not taken; send the body as it is.", coding)
-			refusal.Header = http.Header{"Accept-Encoding": {"identity"}} // RFC 9110, section 15.5.16
-			return refusal
-		}
+// probed answers what brings no event. It tells nobody anything, so nobody has to prove anything.
+func (s *source) probed(r *event.Request) *event.Receipt {
+	if r.Method == http.MethodHead {
+		return &event.Receipt{Status: http.StatusOK}
 	}
-	return nil
+	if s.decode == cloudEvents && r.Header.Get("Webhook-Request-Origin") != "" {
+		return permission(r.Header)
+	}
+	return &event.Receipt{Status: http.StatusNoContent}
+}
+
+// kept is what is stored of a request, as far as the payload says something else.
+func (s *source) kept(r *event.Request, p *payload) *event.Kept {
+	info := s.proof.kept(r)
+	p.describe(info.Header)
+	return event.Keep(info)
+}
+
+// newEvent is the event of a request that says nothing of its name.
+func (s *source) newEvent(r *event.Request, kept *event.Kept, body *event.Body) *event.Event {
+	return &event.Event{
+		ID: r.Stamp, Source: s.name, Time: r.Time, Stamp: r.Stamp,
+		Request: kept, Body: body, Original: body,
+	}
 }

@@ -31,12 +31,12 @@ func testEvent() *event.Event {
 	body := event.NewBody(event.JSON, []byte(testBody))
 	return &event.Event{
 		ID: "ev-1", Source: "shop", Type: "order.paid", Time: testTime, Stamp: "stamp-1",
-		Request: event.RequestInfo{
+		Request: event.Keep(event.RequestInfo{
 			Method: "POST", Path: "/hooks/shop", RemoteIP: "192.0.2.1",
 			Header: http.Header{"X-Foo": {"one", "two"}, "Content-Type": {"application/json"}},
 			Query:  url.Values{"x": {"1", "2"}},
 			Params: map[string]string{"tenant": "acme"},
-		},
+		}),
 		Body: body, Original: event.NewBody(event.JSON, []byte(`{"first": 1}`)),
 	}
 }

@@ -52,7 +52,7 @@ func TestConcurrent(t *testing.T) {
 		wg.Go(func() {
 			e := testEvent()
 			e.ID = strings.Repeat("x", n+1)
-			e.Request.Header = map[string][]string{"N": {strings.Repeat("1", n+1)}}
+			e.Request = event.Keep(event.RequestInfo{Header: map[string][]string{"N": {strings.Repeat("1", n+1)}}})
 			first, err := x.Eval(e, nil)
 			for range 200 {
 				if _, err := failing.Eval(e, nil); err == nil {

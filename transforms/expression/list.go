@@ -17,6 +17,7 @@ var listFunctions = []*function{
 	define("get(value any, key any) any", "an element or field; nil where there is none", func(_ *site, _ *frame, a []any) (any, error) {
 		return member(a[0], a[1]), nil
 	}),
+	define("list(value any) list", "the value if it is a list, else a list of it, and none of nil: what XML or a form repeats only now and then", toList),
 	define("take(list list, n int) list", "the first n elements", take),
 	define("keys(object object) list", "the names of the fields, sorted", keys),
 	define("values(object object) list", "the fields in the order of their names", values),
@@ -82,6 +83,16 @@ func elementAt(i int) operation {
 		}
 		return member(list, i), nil
 	}
+}
+
+func toList(_ *site, _ *frame, a []any) (any, error) {
+	if a[0] == nil {
+		return []any{}, nil
+	}
+	if list, ok := asList(a[0]); ok {
+		return list, nil
+	}
+	return []any{a[0]}, nil
 }
 
 func take(s *site, _ *frame, a []any) (any, error) {

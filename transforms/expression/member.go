@@ -65,7 +65,7 @@ func (r *rewriter) path(n ast.Node, v *variable, keys []any, at file.Location) a
 		name := textproto.CanonicalMIMEHeaderKey(first)
 		keys = keys[1:]
 		load = func(f *frame) (any, error) {
-			value, ok := headerField(headerView(f.event.Request.Header), name)
+			value, ok := headerField(headerView(f.event.Request.Info().Header), name)
 			if !ok {
 				return nil, nil
 			}

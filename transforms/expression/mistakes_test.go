@@ -55,6 +55,8 @@ func TestMistakes(t *testing.T) {
 		{"«id» + body.x", "id is not there yet: the source is only making the event", event.Scope{Request: true}},
 		{"«type»", "type is not there yet: the source is only making the event", event.Scope{Request: true}},
 		{"body.x ?? «original».y", "original is not there yet: the source is only making the event", event.Scope{Request: true}},
+		{"«body».x", "body is not there yet: this is asked before the body is read (there are headers, query, params, path, method and remote_ip)", event.Scope{Request: true, Head: true}},
+		{"len(«raw»)", "raw is not there yet: this is asked before the body is read (there are headers, query, params, path, method and remote_ip)", event.Scope{Request: true, Head: true}},
 		{"«results».crm.status", "results is there only inside a chain", event.Scope{}},
 		{"results.«crn».status", "results has no sink crn (did you mean crm? the sinks before this place: crm, warehouse)", event.Scope{Results: []string{"crm", "warehouse"}}},
 		{`results[«"x"»].status`, "results has no sink x (no sink stands before this place)", event.Scope{Results: []string{}}},

@@ -73,6 +73,9 @@ func (n *names) checkVariable(node *ast.IdentifierNode) {
 	case v.later && n.scope.Request:
 		n.fail(node.Location(), name+" is not there yet: the source is only making the event", "")
 		return
+	case v.read && n.scope.Head:
+		n.fail(node.Location(), name+" is not there yet: this is asked before the body is read", "there are headers, query, params, path, method and remote_ip")
+		return
 	case name == "results" && n.scope.Results == nil:
 		n.fail(node.Location(), "results is there only inside a chain", "")
 		return

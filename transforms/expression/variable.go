@@ -12,6 +12,8 @@ type variable struct {
 	kind reflect.Type // nil: not known before the event is there
 	// later: it is not there while the source still looks at the request.
 	later bool
+	// read: it is not there while the request's body is not read.
+	read bool
 	// view: it looks like an object, but has to be converted where it leaves the expression.
 	view bool
 	load func(f *frame) (any, error)
@@ -20,20 +22,20 @@ type variable struct {
 }
 
 var variables = []variable{
-	{name: "body", doc: "the body, decoded", load: (*frame).body, field: (*frame).bodyField},
-	{name: "raw", doc: "the body as bytes", load: (*frame).raw},
+	{name: "body", doc: "the body, decoded", read: true, load: (*frame).body, field: (*frame).bodyField},
+	{name: "raw", doc: "the body as bytes", read: true, load: (*frame).raw},
 	{name: "headers", doc: `the request's headers, names in any case: headers["X-Foo"]`, view: true,
-		load: func(f *frame) (any, error) { return headerView(f.event.Request.Header), nil }},
+		load: func(f *frame) (any, error) { return headerView(f.event.Request.Info().Header), nil }},
 	{name: "query", doc: "the parameters of the URL's query", view: true,
-		load: func(f *frame) (any, error) { return queryView(f.event.Request.Query), nil }},
+		load: func(f *frame) (any, error) { return queryView(f.event.Request.Info().Query), nil }},
 	{name: "params", doc: "the {name} parts of the path", view: true,
-		load: func(f *frame) (any, error) { return f.event.Request.Params, nil }},
+		load: func(f *frame) (any, error) { return f.event.Request.Info().Params, nil }},
 	{name: "path", doc: "the path of the request", kind: textType,
-		load: func(f *frame) (any, error) { return f.event.Request.Path, nil }},
+		load: func(f *frame) (any, error) { return f.event.Request.Info().Path, nil }},
 	{name: "method", doc: "the method of the request", kind: textType,
-		load: func(f *frame) (any, error) { return f.event.Request.Method, nil }},
+		load: func(f *frame) (any, error) { return f.event.Request.Info().Method, nil }},
 	{name: "remote_ip", doc: "the sender's address", kind: textType,
-		load: func(f *frame) (any, error) { return f.event.Request.RemoteIP, nil }},
+		load: func(f *frame) (any, error) { return f.event.Request.Info().RemoteIP, nil }},
 	{name: "id", doc: "the event's id", kind: textType, later: true,
 		load: func(f *frame) (any, error) { return f.event.ID, nil }},
 	{name: "type", doc: "the sender's word for what happened", kind: textType, later: true,

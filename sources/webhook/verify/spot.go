@@ -22,7 +22,7 @@ func (s Spot) Find(e *event.Event) (text string, ok bool) {
 	if p, single := s.parts.single(); single {
 		switch {
 		case p.kind == inHeader:
-			text, was := only(e.Request.Header[p.name])
+			text, was := only(e.Request.Info().Header[p.name])
 			return text, was == once
 		case p.kind == inBody && p.path != nil:
 			text, was := textOf(lookup(e.Body, p.path))
@@ -33,7 +33,8 @@ func (s Spot) Find(e *event.Event) (text string, ok bool) {
 }
 
 func (s Spot) write(e *event.Event) (text string, ok bool) {
-	r := &event.Request{Method: e.Request.Method, Path: e.Request.Path, Header: e.Request.Header, Query: e.Request.Query}
+	kept := e.Request.Info()
+	r := &event.Request{Method: kept.Method, Path: kept.Path, Header: kept.Header, Query: kept.Query}
 	if s.parts.uses(inBody) || s.parts.uses(inForm) {
 		raw, err := e.Body.Raw()
 		if err != nil {

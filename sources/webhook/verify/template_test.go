@@ -240,8 +240,8 @@ func TestSpots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := &event.Event{Body: event.NewBody(event.JSON, []byte(body)), Request: event.RequestInfo{
-			Method: "POST", Path: "/a", Header: http.Header{"X-Id": {"h-1"}}, Query: url.Values{"q": {"1"}}}}
+		e := &event.Event{Body: event.NewBody(event.JSON, []byte(body)), Request: event.Keep(event.RequestInfo{
+			Method: "POST", Path: "/a", Header: http.Header{"X-Id": {"h-1"}}, Query: url.Values{"q": {"1"}}})}
 		got, ok := s.ID().Find(e)
 		if ok == tt.missing || ok && got != tt.want {
 			t.Errorf("%s: got %q %t, want %q", tt.id, got, ok, tt.want)

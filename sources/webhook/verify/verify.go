@@ -19,12 +19,13 @@ const (
 	reasonCredentials = "credentials"
 	reasonHandshake   = "handshake"
 	reasonOutside     = "outside" // with 503
+	reasonCertificate = "certificate"
 )
 
 // Verifier checks requests. It is safe for concurrent use.
 type Verifier interface {
 	// Verify returns nil, or a *[event.Refusal] with status 401 and one of the
-	// reasons missing_header, signature, timestamp and credentials; or with 503
+	// reasons missing_header, signature, timestamp, credentials and certificate; or with 503
 	// where what is needed to tell cannot be had now.
 	Verify(ctx context.Context, r *event.Request) error
 }
