@@ -82,9 +82,13 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
+// write puts the configuration in place whole, as editors do: half of it would be an edit too.
 func (s *site) write(text string) {
 	s.t.Helper()
-	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(s.file+".new", []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.Rename(s.file+".new", s.file); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -17,6 +17,7 @@ type proof struct {
 	scheme *verify.Scheme // nil where nothing is proven
 	signed *verify.Signed // likewise
 	given  verify.Given
+	sign   func(*event.Request) error // where there is no scheme; nil signs nothing
 	// Where a secret itself stands: it is not stored.
 	secretHeaders, secretQuery []string
 }
@@ -25,9 +26,10 @@ type proof struct {
 type world struct {
 	kept    func() []event.Secret
 	outside verify.Outside
+	keySets *verify.KeySets // nil shares none
 }
 
-const waysHint = "give one of preset, scheme, hmac, api_key, bearer, basic and mtls, or write verify: none"
+const waysHint = "give one of preset, scheme, hmac, api_key, bearer, basic, jwt and mtls, or write verify: none"
 
 // newProof makes the one way that is written down. There is no default: a
 // source that verifies nothing says so.
@@ -53,14 +55,17 @@ func newProof(v *Verify, w world) (*proof, *event.FieldError) {
 		}
 		return &proof{Verifier: verify.Unverified{}}, nil
 	}
-	if v.MTLS != nil {
+	switch {
+	case v.JWT != nil:
+		return v.JWT.proof(w)
+	case v.MTLS != nil:
 		return v.MTLS.proof()
 	}
 	way, problem := v.way()
 	if problem != nil {
 		return nil, problem
 	}
-	way.given.Kept, way.given.Outside = w.kept, w.outside
+	way.given.Kept, way.given.Outside, way.given.KeySets = w.kept, w.outside, w.keySets
 	return way.proof()
 }
 
@@ -79,6 +84,7 @@ func (v *Verify) ways() []string {
 	add("api_key", v.APIKey != nil)
 	add("bearer", v.Bearer != nil)
 	add("basic", v.Basic != nil)
+	add("jwt", v.JWT != nil)
 	add("mtls", v.MTLS != nil)
 	return ways
 }

@@ -24,6 +24,7 @@ type Verify struct {
 	APIKey  *APIKey                 `yaml:"api_key" doc:"a shared secret in a header or the query"`
 	Bearer  *Bearer                 `yaml:"bearer" doc:"a token in the Authorization header"`
 	Basic   *Basic                  `yaml:"basic" doc:"a user and a password in the Authorization header"`
+	JWT     *JWT                    `yaml:"jwt" doc:"a token that an issuer gives to the sender"`
 	MTLS    *MTLS                   `yaml:"mtls" doc:"a TLS certificate of the sender's, from one of server.tls.client_ca_file"`
 	Preset  string                  `yaml:"preset" doc:"a provider whose way of signing is known"`
 	Scheme  *verify.Definition      `yaml:"scheme" doc:"any other way of signing, as data; docs/schemes.md has its words"`

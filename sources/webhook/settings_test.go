@@ -14,7 +14,7 @@ func TestValidate(t *testing.T) {
 		verify *Verify
 		want   string // "" is valid
 	}{
-		{"missing", nil, "verify: is missing (give one of preset, scheme, hmac, api_key, bearer, basic and mtls, or write verify: none)"},
+		{"missing", nil, "verify: is missing (give one of preset, scheme, hmac, api_key, bearer, basic, jwt and mtls, or write verify: none)"},
 		{"empty", &Verify{}, "verify: says nothing (give one of"},
 		{"none", &Verify{Way: "none"}, ""},
 		{"some", &Verify{Way: "some"}, `verify: unknown way "some"`},
@@ -37,6 +37,12 @@ func TestValidate(t *testing.T) {
 		{"bearer", &Verify{Bearer: &Bearer{Tokens: secrets}}, ""},
 		{"bearer without tokens", &Verify{Bearer: &Bearer{}}, "verify.bearer.tokens: needs at least one"},
 		{"basic", &Verify{Basic: &Basic{Users: map[string]event.Secret{"ann": "x"}}}, ""},
+		{"jwt", &Verify{JWT: &JWT{Issuer: "https://login.example.com", Audience: []string{"hooks"}}}, ""},
+		{"jwt with secrets", &Verify{JWT: &JWT{Secrets: secrets, Algorithms: []string{"HS256"}, Header: "x-token"}}, ""},
+		{"jwt of nobody", &Verify{JWT: &JWT{}}, "verify.jwt: says nothing to check a token with"},
+		{"jwt for everybody", &Verify{JWT: &JWT{Issuer: "https://login.example.com"}}, "verify.jwt: takes whatever token was issued"},
+		{"jwt of an odd issuer", &Verify{JWT: &JWT{Issuer: "login", Audience: []string{"hooks"}}}, "verify.jwt.issuer: issuer is no address"},
+		{"jwt in an odd header", &Verify{JWT: &JWT{Secrets: secrets, Header: "a b"}}, `verify.jwt.header: "a b" is not`},
 		{"certificate", &Verify{MTLS: &MTLS{Subject: []string{"partner"}, SAN: []string{"partner.example.com"}}}, ""},
 		{"any certificate", &Verify{MTLS: &MTLS{}}, ""},
 		{"certificate of an odd name", &Verify{MTLS: &MTLS{SAN: []string{"URI:spiffe"}}}, `verify.mtls.san: "URI:spiffe" is no DNS name`},
@@ -72,6 +78,8 @@ func TestSignIsWhatReceiveTakes(t *testing.T) {
 		"query":             {APIKey: &APIKey{Query: "key", Keys: secrets}},
 		"bearer":            {Bearer: &Bearer{Tokens: secrets}},
 		"basic":             {Basic: &Basic{Users: map[string]event.Secret{"bob": "b", "ann": "a"}}},
+		"jwt":               {JWT: &JWT{Issuer: "me", Audience: []string{"hooks"}, Claims: map[string]string{"sub": "ann"}, Secrets: secrets}},
+		"jwt in a header":   {JWT: &JWT{Secrets: secrets, Header: "x-token"}},
 		"github":            {Preset: "github", Secrets: secrets},
 		"stripe":            {Preset: "stripe", Secrets: secrets},
 		"shopify":           {Preset: "shopify", Secrets: secrets},
@@ -84,8 +92,14 @@ func TestSignIsWhatReceiveTakes(t *testing.T) {
 			if err := Sign(s, r); err != nil {
 				t.Fatal(err)
 			}
-			if _, refused := receive(t, opened(t, s), r); refused != "" {
-				t.Errorf("%v %v is refused: %s", r.Header, r.Query, refused)
+			e, refused := receive(t, opened(t, s), r)
+			if refused != "" {
+				t.Fatalf("%v %v is refused: %s", r.Header, r.Query, refused)
+			}
+			for _, secret := range []string{"Authorization", "X-Key", "X-Token"} {
+				if e.Request.Info().Header.Get(secret) != "" {
+					t.Errorf("%s is kept", secret)
+				}
 			}
 			if name == "none" {
 				return

@@ -19,6 +19,9 @@ func SignWith(settings any, r *event.Request, key event.Secret) error {
 	if problem != nil {
 		return problem
 	}
+	if p.sign != nil {
+		return p.sign(r)
+	}
 	if p.scheme == nil {
 		return nil
 	}

@@ -41,7 +41,10 @@ func open(settings any, o event.SourceOptions) (event.Source, error) {
 }
 
 func newSource(s *Settings, o event.SourceOptions, outside verify.Outside) (*source, error) {
-	w := world{outside: outside}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	w := world{outside: told{outside, o.Log.With("source", o.Name)}, keySets: &keySets}
 	if o.Keeper != nil {
 		w.kept = o.Keeper.Kept
 	}
@@ -52,9 +55,6 @@ func newSource(s *Settings, o event.SourceOptions, outside verify.Outside) (*sou
 	src := &source{
 		name: o.Name, log: o.Log, proof: p, keeper: o.Keeper, outside: outside,
 		decode: s.Decode, formField: s.FormField, id: naming{expr: s.ID}, typ: naming{expr: s.EventType},
-	}
-	if src.log == nil {
-		src.log = slog.New(slog.DiscardHandler)
 	}
 	if p.scheme != nil {
 		src.id.spot, src.typ.spot = p.scheme.ID(), p.scheme.Type()

@@ -17,6 +17,8 @@ type Given struct {
 	Kept func() []event.Secret
 	// Outside is asked for what a scheme needs of it; nil where nothing can be asked.
 	Outside Outside
+	// KeySets are those that other sources have asked for already; nil shares none.
+	KeySets *KeySets
 }
 
 // Signed verifies requests by a scheme, with what a user gave.
@@ -105,7 +107,7 @@ func (v *Signed) takeOthers(g Given) error {
 		if err != nil {
 			return err
 		}
-		v.keys = append(v.keys, &keySource{address: address, outside: g.Outside})
+		v.keys = append(v.keys, g.KeySets.at(address, g.Outside))
 	}
 	if s.kept {
 		v.keys = append(v.keys, newRing(g.keptNow, v.prover))
