@@ -17,8 +17,10 @@ type Given struct {
 	Kept func() []event.Secret
 	// Outside is asked for what a scheme needs of it; nil where nothing can be asked.
 	Outside Outside
-	// KeySets are those that other sources have asked for already; nil shares none.
-	KeySets *KeySets
+	// KeySets and Certificates are those that other sources have asked for
+	// already; nil shares none.
+	KeySets      *KeySets
+	Certificates *Certificates
 }
 
 // Signed verifies requests by a scheme, with what a user gave.
@@ -98,7 +100,11 @@ func (v *Signed) takeOthers(g Given) error {
 		v.keys = append(v.keys, s.pin(key))
 	}
 	if s.certificate != nil {
-		v.keys = append(v.keys, s.certificate.open(s, g.Outside))
+		known := g.Certificates
+		if known == nil {
+			known = &Certificates{}
+		}
+		v.keys = append(v.keys, &named{certificateRule: *s.certificate, public: s.algorithm.public, outside: g.Outside, known: known})
 	}
 	if s.jwks != nil {
 		q := s.read(&event.Request{}, v.inputs)
