@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/trotline/trotline/event"
+	"github.com/trotline/trotline/sources/webhook/verify"
 )
 
 func TestDecode(t *testing.T) {
@@ -187,5 +188,27 @@ func TestFormField(t *testing.T) {
 				t.Errorf("stored as %q of type %s, %v", raw, e.ContentType(), err)
 			}
 		})
+	}
+}
+
+// Some senders call their JSON a text. Their scheme knows.
+func TestASchemeKnowsThatItsBodyIsJSON(t *testing.T) {
+	scheme := &verify.Definition{
+		Algorithm: "token", Signature: verify.SignatureDefinition{At: verify.Places{"header:X-Token"}},
+		UnsignedBody: true, Decode: "json", ID: "body.id",
+	}
+	for decode, want := range map[string]event.Format{"": event.JSON, "auto": event.JSON, "text": event.Text} {
+		src := opened(t, &Settings{Decode: decode, Verify: &Verify{Scheme: scheme, Secrets: []event.Secret{"x"}}})
+		e, refused := receive(t, src, request(`{"id":"7"}`, "Content-Type", "text/plain; charset=UTF-8", "X-Token", "x"))
+		switch {
+		case want == event.Text:
+			if refused != "400 id" {
+				t.Errorf("decode %q: %s, want no id", decode, refused)
+			}
+		case refused != "":
+			t.Errorf("decode %q: refused with %s", decode, refused)
+		case e.Body.Format() != want || e.ID != "7":
+			t.Errorf("decode %q: %s with the id %s", decode, e.Body.Format(), e.ID)
+		}
 	}
 }

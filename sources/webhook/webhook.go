@@ -60,6 +60,9 @@ func newSource(s *Settings, o event.SourceOptions, outside verify.Outside) (*sou
 	if p.scheme != nil {
 		src.id.spot, src.typ.spot = p.scheme.ID(), p.scheme.Type()
 		src.formField = cmp.Or(s.FormField, p.scheme.FormField())
+		if s.Decode == auto || s.Decode == "" {
+			src.decode = cmp.Or(p.scheme.Decode(), s.Decode)
+		}
 	}
 	return src, nil
 }

@@ -10,7 +10,7 @@ import (
 // Compile makes a scheme of its definition. An error is a [*event.FieldError]
 // whose path leads to the word at fault.
 func Compile(d Definition) (*Scheme, error) {
-	c := compiler{scheme: &Scheme{formField: d.FormField, inputs: d.Inputs, kept: d.Key.Kept}, def: &d}
+	c := compiler{scheme: &Scheme{formField: d.FormField, decode: d.Decode, inputs: d.Inputs, kept: d.Key.Kept}, def: &d}
 	for _, step := range []func() error{
 		c.algorithm, c.signature, c.key, c.otherKeys, c.each, c.timestamp, c.require, c.content, c.covered, c.spots, c.handshakes, c.accepted,
 	} {

@@ -75,6 +75,9 @@ type Definition struct {
 	// decoded, so body is then what form_field holds.
 	ID   string `yaml:"id" doc:"where the event's id stands: header:X-Id, body.id, {body.a}/{body.b}"`
 	Type string `yaml:"type" doc:"where the event's type stands"`
+	// Decode is json where the body is JSON whatever its Content-Type says. A
+	// source's own decode goes before it.
+	Decode string `yaml:"decode" enum:"json" doc:"json: the body is JSON, whatever its Content-Type says"`
 	// FormField is the field that holds the JSON when the body is a form.
 	// body.a.b leads into it.
 	FormField string `yaml:"form_field" doc:"the field that holds the JSON when the body is a form"`

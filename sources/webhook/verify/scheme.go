@@ -27,6 +27,7 @@ type Scheme struct {
 	inputs      map[string]string
 	id, typ     Spot
 	formField   string
+	decode      string
 	timeListed  bool // the time is signed as one of the headers that another lists
 	formSigned  bool // the content holds the whole form
 	bodyLoose   bool // the content does not hold the body: its form, or a digest, must be signed
@@ -40,6 +41,9 @@ func (s *Scheme) ID() Spot { return s.id }
 
 // Type is where the sender's type of an event stands; the zero Spot where it gives none.
 func (s *Scheme) Type() Spot { return s.typ }
+
+// Decode is how bodies are read whatever their Content-Type says, "" where that counts.
+func (s *Scheme) Decode() string { return s.decode }
 
 // FormField is the field that holds the JSON when the body is a form, "" where the form itself is meant.
 func (s *Scheme) FormField() string { return s.formField }
