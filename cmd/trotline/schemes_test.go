@@ -1,8 +1,14 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,13 +60,47 @@ sources:
           - {when: {method: OPTIONS, header:WebHook-Request-Origin: "*"}, unsigned: true, answer: {headers: {WebHook-Allowed-Origin: "{header:WebHook-Request-Origin}"}}}
           - {when: {method: HEAD}, unsigned: true}
         accepted: {status: 200, body: "[accepted]"}
+  bot:
+    path: /hooks/bot
+    verify:
+      secrets: ["${file:public.pem}"]
+      scheme:
+        algorithm: ed25519
+        content: "{timestamp}{body}"
+        signature: {at: header:X-Signature, encoding: hex}
+        timestamp: {at: header:X-Timestamp, unit: s, tolerance: 5m}
 sinks: {out: {type: file, path: out.jsonl}}
-pipelines: {all: {from: [calls, mail, site, chat], to: [out]}}
+pipelines: {all: {from: [calls, mail, site, chat, bot], to: [out]}}
 `
+
+// keyPair writes a pair of keys as a provider would have one.
+func (s *site) keyPair() {
+	s.t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	open, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"private.pem": {Type: "PRIVATE KEY", Bytes: secret}, "public.pem": {Type: "PUBLIC KEY", Bytes: open},
+	} {
+		if err := os.WriteFile(filepath.Join(s.dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
 
 // TestSchemes signs with send and asks for handshakes, as a user does who tries a pipeline without the provider.
 func TestSchemes(t *testing.T) {
 	s := newSite(t, schemeSite)
+	s.keyPair()
 	s.run()
 	for _, tt := range []struct {
 		args []string
@@ -71,10 +111,13 @@ func TestSchemes(t *testing.T) {
 		{[]string{"send", "mail", "-d", `{"event":"opened"}`}, "202"},
 		{[]string{"send", "site", "-d", `{"event":"deployed"}`}, "202"},
 		{[]string{"send", "chat", "-d", `{"event":"said"}`}, "200 OK [accepted]"},
+		{[]string{"send", "bot", "-d", "{}", "--key", "private.pem"}, "202"},
+		{[]string{"send", "bot", "-d", "{}"}, "give a private one, as PEM"},
+		{[]string{"send", "bot", "-d", "{}", "--key", "nothing.pem"}, "--key: "},
 		{[]string{"send", "calls", "-d", "a=1", "-H", "X-Calls-Signature: AAAA"}, "401"},
 		{[]string{"send", "chat", "-d", "{}", "-X", "GET"}, "405"},
 	} {
-		if got := s.trotline(tt.args...); !strings.Contains(got.out, tt.want) {
+		if got := s.trotline(tt.args...); !strings.Contains(got.out+got.errOut, tt.want) {
 			t.Errorf("%v: %s%s, want %s", tt.args, got.out, got.errOut, tt.want)
 		}
 	}
@@ -107,5 +150,5 @@ func TestSchemes(t *testing.T) {
 			t.Errorf("%s allows %q", tt.method, origin)
 		}
 	}
-	eventually(t, "every event is delivered", func() bool { return len(s.lines("out.jsonl")) == 5 })
+	eventually(t, "every event is delivered", func() bool { return len(s.lines("out.jsonl")) == 6 })
 }

@@ -29,6 +29,7 @@ type sendCommand struct {
 	Header []string `short:"H" sep:"none" placeholder:"NAME: VALUE" help:"A header more; a signature's header given here replaces ours."`
 	Method string   `short:"X" help:"The method; the source's first one if left out."`
 	To     string   `placeholder:"URL" help:"Where to, if not where the file says; without a path it is the source's."`
+	Key    string   `placeholder:"FILE" help:"A private key (PEM) to sign with, where the source has but the public one."`
 	Config []string `name:"config" short:"c" placeholder:"FILE" help:"The configuration (${defaultFile}); it has the address and the secret."`
 }
 
@@ -111,7 +112,11 @@ func (c *sendCommand) request(ctx context.Context, conf *config.Config, source *
 	if err := c.addHeaders(signed.Header); err != nil { // some of them may be signed
 		return nil, err
 	}
-	if err := webhook.Sign(settings, signed); err != nil {
+	key, err := c.key()
+	if err != nil {
+		return nil, err
+	}
+	if err := webhook.SignWith(settings, signed, key); err != nil {
 		return nil, fmt.Errorf("cannot sign for %s: %w", source.Name, err)
 	}
 	_, target.RawQuery, _ = strings.Cut(signed.URL, "?")
@@ -122,6 +127,18 @@ func (c *sendCommand) request(ctx context.Context, conf *config.Config, source *
 	maps.Copy(r.Header, signed.Header)
 	r.Header.Set("User-Agent", "trotline-send/"+readBuild().Version)
 	return r, c.addHeaders(r.Header)
+}
+
+// key is the private key to sign with; "" leaves it to the source's secrets.
+func (c *sendCommand) key() (event.Secret, error) {
+	if c.Key == "" {
+		return "", nil
+	}
+	pem, err := os.ReadFile(c.Key)
+	if err != nil {
+		return "", fail(exitUsage, "--key: %w", err)
+	}
+	return event.Secret(pem), nil
 }
 
 // unsigned is the request as the door will see it: under the URL that senders call.

@@ -21,8 +21,11 @@ type JWT struct {
 	Header     string            `yaml:"header" doc:"the header with the token (Authorization)"`
 }
 
-// keySets are those of every source, before and after an edit.
-var keySets verify.KeySets
+// keySets and certificates are those of every source, before and after an edit.
+var (
+	keySets      verify.KeySets
+	certificates verify.Certificates
+)
 
 func (j *JWT) proof(w world) (*proof, *event.FieldError) {
 	if j.Header != "" && !event.ValidHeaderName(j.Header) {

@@ -24,9 +24,10 @@ type proof struct {
 
 // world is what a proof may need beside what the user gives.
 type world struct {
-	kept    func() []event.Secret
-	outside verify.Outside
-	keySets *verify.KeySets // nil shares none
+	kept         func() []event.Secret
+	outside      verify.Outside
+	keySets      *verify.KeySets      // nil shares none
+	certificates *verify.Certificates // likewise
 }
 
 const waysHint = "give one of preset, scheme, hmac, api_key, bearer, basic, jwt and mtls, or write verify: none"
@@ -65,7 +66,8 @@ func newProof(v *Verify, w world) (*proof, *event.FieldError) {
 	if problem != nil {
 		return nil, problem
 	}
-	way.given.Kept, way.given.Outside, way.given.KeySets = w.kept, w.outside, w.keySets
+	way.given.Kept, way.given.Outside = w.kept, w.outside
+	way.given.KeySets, way.given.Certificates = w.keySets, w.certificates
 	return way.proof()
 }
 

@@ -10,7 +10,11 @@ import (
 // source's [*Settings]: with the first of several secrets, and with an id of its
 // own where the scheme has one. The request needs its method, URL and body, and
 // a header for the signature's.
-func Sign(settings any, r *event.Request) error {
+func Sign(settings any, r *event.Request) error { return SignWith(settings, r, "") }
+
+// SignWith signs with a key in the place of the first secret: a private one,
+// where the source has but the sender's public key.
+func SignWith(settings any, r *event.Request, key event.Secret) error {
 	p, problem := newProof(event.SettingsOf[Settings](settings).Verify, world{})
 	if problem != nil {
 		return problem
@@ -21,9 +25,8 @@ func Sign(settings any, r *event.Request) error {
 	if p.scheme == nil {
 		return nil
 	}
-	var secret event.Secret
-	if len(p.given.Secrets) > 0 {
-		secret = p.given.Secrets[0]
+	if key == "" && len(p.given.Secrets) > 0 {
+		key = p.given.Secrets[0]
 	}
-	return p.scheme.Sign(r, secret, p.given.Inputs, "msg_"+rand.Text())
+	return p.scheme.Sign(r, key, p.given.Inputs, "msg_"+rand.Text())
 }

@@ -1,6 +1,7 @@
 // Package webhook is the source that takes webhooks: it verifies a request,
-// decodes its body and names the event. It is pure: sockets, limits and storing
-// are the engine's.
+// answers its handshakes, decodes the body and names the event. Sockets, limits
+// and storing are the engine's; only what must ask its sender's own hosts (for a
+// certificate, for keys, to confirm) reaches out.
 package webhook
 
 import (
@@ -44,7 +45,7 @@ func newSource(s *Settings, o event.SourceOptions, outside verify.Outside) (*sou
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	w := world{outside: told{outside, o.Log.With("source", o.Name)}, keySets: &keySets}
+	w := world{outside: told{outside, o.Log.With("source", o.Name)}, keySets: &keySets, certificates: &certificates}
 	if o.Keeper != nil {
 		w.kept = o.Keeper.Kept
 	}

@@ -12,6 +12,12 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
+// certificateRule is where a request names its certificate.
+type certificateRule struct {
+	at    place
+	hosts hosts
+}
+
 // named is the key of a certificate that the request names. It was fetched from
 // one of the sender's own hosts over HTTPS; that, not its issuer, is what makes
 // it the sender's.
@@ -20,31 +26,8 @@ type named struct {
 	public  publicKey
 	outside Outside
 	budget  budget
-
-	mu    sync.Mutex
-	known map[string]*fetched
+	known   *Certificates
 }
-
-// fetched is a certificate's key, ready or on its way.
-type fetched struct {
-	ready       chan struct{}
-	key         any
-	from, until time.Time
-	err         error
-}
-
-// certificateRule is where a request names its certificate.
-type certificateRule struct {
-	at    place
-	hosts hosts
-}
-
-func (c *certificateRule) open(s *Scheme, o Outside) *named {
-	return &named{certificateRule: *c, public: s.algorithm.public, outside: o, known: make(map[string]*fetched)}
-}
-
-// maxCertificates is how many certificates are kept; a sender has one or two.
-const maxCertificates = 64
 
 func (n *named) proves(q *reading) (bool, error) {
 	address, was := q.find(&n.at)
@@ -54,71 +37,94 @@ func (n *named) proves(q *reading) (bool, error) {
 	if !n.hosts.allow(address) {
 		return false, nil
 	}
-	key, err := n.key(q.ctx, address, q.Time)
+	certificate, err := n.known.get(q.ctx, address, func() (*x509.Certificate, error) { return n.fetch(q, address) })
 	if err != nil {
 		refusal := event.Refuse(http.StatusServiceUnavailable, reasonOutside, "The certificate cannot be fetched now; send it again.")
 		refusal.RetryAfter = outsideTime
 		return false, refusal
 	}
-	if key == nil {
+	if !n.fits(certificate, q.Time) {
 		return false, nil
 	}
-	return pinned{key}.proves(q)
+	return pinned{certificate.PublicKey}.proves(q)
 }
 
-// key is that of the certificate at an address; nil if it is no good at the time.
-func (n *named) key(ctx context.Context, address string, now time.Time) (any, error) {
-	n.mu.Lock()
-	c, ok := n.known[address]
-	if !ok {
-		if err := n.budget.spend(now); err != nil {
-			n.mu.Unlock()
-			return nil, err
+// fits tells whether a certificate is of the scheme's kind, and of this time.
+func (n *named) fits(c *x509.Certificate, now time.Time) bool {
+	_, err := n.public.fit(c.PublicKey)
+	return err == nil && !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+}
+
+func (n *named) fetch(q *reading, address string) (*x509.Certificate, error) {
+	if err := n.budget.spend(q.Time); err != nil {
+		return nil, err
+	}
+	text, err := n.outside.Get(q.ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("what is there is no certificate")
+	}
+	return x509.ParseCertificate(block.Bytes)
+}
+
+// Certificates are those that requests of all sources named, by their addresses.
+// They outlive an edit, so that it does not depend on their senders' answers.
+type Certificates struct {
+	mu    sync.Mutex
+	known map[string]*fetched
+}
+
+// fetched is a certificate, ready or on its way.
+type fetched struct {
+	ready       chan struct{}
+	certificate *x509.Certificate
+	err         error
+}
+
+// maxCertificates is how many are kept; a sender has one or two.
+const maxCertificates = 256
+
+// get is the certificate at an address, fetched by the first who asks. What
+// fails is fetched again by the next one.
+func (c *Certificates) get(ctx context.Context, address string, fetch func() (*x509.Certificate, error)) (*x509.Certificate, error) {
+	f, first := c.at(address)
+	if first {
+		f.certificate, f.err = fetch()
+		if f.err != nil {
+			c.forget(address, f)
 		}
-		if len(n.known) >= maxCertificates {
-			clear(n.known)
-		}
-		c = &fetched{ready: make(chan struct{})}
-		n.known[address] = c
-		n.mu.Unlock()
-		n.fetch(ctx, address, c)
-	} else {
-		n.mu.Unlock()
+		close(f.ready)
 	}
 	select {
-	case <-c.ready:
+	case <-f.ready:
+		return f.certificate, f.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if c.err != nil || now.Before(c.from) || now.After(c.until) {
-		return nil, c.err
-	}
-	return c.key, nil
 }
 
-// fetch fills in what is at the address. What fails is asked again by the next request.
-func (n *named) fetch(ctx context.Context, address string, c *fetched) {
-	defer close(c.ready)
-	var text []byte
-	if text, c.err = n.outside.Get(ctx, address); c.err == nil {
-		c.key, c.from, c.until, c.err = n.read(text)
+// at is what is known of an address; first tells whoever is to fetch it.
+func (c *Certificates) at(address string) (f *fetched, first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, ok := c.known[address]; ok {
+		return f, false
 	}
-	if c.err != nil {
-		n.mu.Lock()
-		delete(n.known, address)
-		n.mu.Unlock()
+	if c.known == nil || len(c.known) >= maxCertificates {
+		c.known = make(map[string]*fetched)
 	}
+	f = &fetched{ready: make(chan struct{})}
+	c.known[address] = f
+	return f, true
 }
 
-func (n *named) read(text []byte) (key any, from, until time.Time, err error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, from, until, errors.New("what is there is no certificate")
+func (c *Certificates) forget(address string, f *fetched) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[address] == f {
+		delete(c.known, address)
 	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, from, until, err
-	}
-	key, err = n.public.fit(certificate.PublicKey)
-	return key, certificate.NotBefore, certificate.NotAfter, err
 }

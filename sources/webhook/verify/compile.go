@@ -217,12 +217,13 @@ func (c *compiler) content() error {
 		}
 		return nil
 	}
-	t, err := c.template("content", c.def.Content, func(p place) bool { return true })
+	hashed := s.algorithm.family == macs || s.algorithm.family == digests
+	t, err := c.template("content", c.def.Content, func(p place) bool { return p.kind != inClaim && (p.kind != atSecret || hashed) })
 	if err != nil {
 		return err
 	}
 	s.content = t
-	if s.algorithm.family == digests && !t.uses(atSecret) {
+	if s.algorithm.family == digests && !t.holds(func(p place) bool { return p.kind == atSecret }) {
 		return wrong("content", "put {secret} in it, or use an HMAC", "anyone can make a hash without a secret")
 	}
 	return nil

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -105,6 +106,7 @@ func TestCompileRefuses(t *testing.T) {
 		{func(d *Definition) {
 			shake(d, HandshakeDefinition{When: map[string]string{"item:t=": "*"}})
 		}, "handshake[0].when: item:t= cannot stand here"},
+		{func(d *Definition) { d.Algorithm, d.Content = "ed25519", "{secret}{timestamp}{body}" }, "content: {secret} cannot stand here"},
 		{func(d *Definition) { d.ID = "the body" }, `id: "the body" leads nowhere`},
 		{func(d *Definition) { d.ID = "{body | sha256}" }, "id: sha256 gives bytes, not a text (write | sha256 | hex)"},
 		{func(d *Definition) { d.Type = "header:" }, `type: "header:" leads nowhere`},
@@ -137,6 +139,25 @@ func TestCompileRefuses(t *testing.T) {
 		var f *event.FieldError
 		if !errors.As(err, &f) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("the error is %v, want %s", err, tt.want)
+		}
+	}
+}
+
+// TestTheManualNamesEveryWord: what can be written is documented.
+func TestTheManualNamesEveryWord(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/schemes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual := string(page)
+	var words []string
+	for name := range algorithms {
+		words = append(words, name[strings.LastIndex(name, "-")+1:])
+	}
+	words = append(append(append(append(words, sorted(filters)...), sorted(units)...), sorted(encodings)...), kindWords[1:]...)
+	for _, word := range words {
+		if !strings.Contains(manual, word) {
+			t.Errorf("docs/schemes.md does not say %s", word)
 		}
 	}
 }

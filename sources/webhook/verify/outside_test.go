@@ -167,6 +167,20 @@ func TestNamedCertificates(t *testing.T) {
 		t.Error("a certificate that is known was asked for")
 	}
 
+	known := &Certificates{}
+	for range 2 { // as an edit makes a verifier anew
+		v, err := s.Verifier(Given{Outside: world, Inputs: inputs, Certificates: known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Verify(t.Context(), request("https://"+host+"/good.pem")); err != nil {
+			t.Error(err)
+		}
+	}
+	if asked.Load() != before+1 {
+		t.Error("an edit forgets a certificate")
+	}
+
 	another := request("https://" + host + "/good.pem")
 	another.Body = []byte(strings.Replace(string(another.Body), "arn:1", "arn:2", 1))
 	if got := reason(t, v.Verify(t.Context(), another)); got != reasonSignature {

@@ -131,6 +131,25 @@ func (p place) String() string {
 	return p.kind.String()
 }
 
+// spoken is the place as a sender is told of it.
+func (p place) spoken() string {
+	name := p.name
+	if p.path != nil {
+		name = strings.Join(p.path, ".")
+	}
+	switch p.kind {
+	case inHeader:
+		return "the header " + name
+	case inQuery:
+		return "the query parameter " + name
+	case inForm:
+		return "the form field " + name
+	case inBody, inElement:
+		return strings.TrimSuffix("the body's "+name, "'s ")
+	}
+	return "something that is signed"
+}
+
 func (p place) isZero() bool { return p.kind == nowhere }
 
 // same tells whether two places are one.

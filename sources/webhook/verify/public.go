@@ -143,8 +143,8 @@ func (p publicKey) sign(private string, content []byte) ([]byte, error) {
 // private reads a private key's PEM.
 func (p publicKey) private(text string) (crypto.Signer, error) {
 	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, fmt.Errorf("to sign needs the private key of a pair of %s, as PEM", p.kind)
+	if block == nil || !strings.Contains(block.Type, "PRIVATE KEY") {
+		return nil, fmt.Errorf("the sender signs with the private key of a pair (%s), and here is but the public one: give a private one, as PEM", p.kind)
 	}
 	key, err := parsePrivate(block.Bytes)
 	if err != nil {

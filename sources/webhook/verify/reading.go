@@ -159,6 +159,13 @@ func there(text string) (string, state) {
 	return text, once
 }
 
+// proofLimits bound what is read to find a proof: whoever wrote it has proven
+// nothing yet. A body that holds more has nothing at any place.
+var proofLimits = event.Limits{Depth: 128, Values: 100_000}
+
+// maxFields is how many fields of a form are read for the same reason.
+const maxFields = 1000
+
 // lookup is a value in the body's JSON, or in that of the form's field.
 func (q *reading) lookup(path []string) any {
 	if q.json == nil {
@@ -166,6 +173,9 @@ func (q *reading) lookup(path []string) any {
 		if field := q.scheme.formField; field != "" && q.formValues() != nil {
 			text, _ := only(q.form[field])
 			raw = []byte(text)
+		}
+		if proofLimits.CheckJSON(raw) != nil {
+			raw = nil
 		}
 		q.json = event.NewBody(event.JSON, raw)
 	}
@@ -272,9 +282,6 @@ func indexOf(text, characters string) int {
 	return strings.IndexAny(text, characters)
 }
 
-// maxFields is how many fields of a multipart form are read.
-const maxFields = 1000
-
 // formValues are the fields of the body's form; nil where it has none.
 func (q *reading) formValues() url.Values {
 	if q.formRead {
@@ -287,9 +294,7 @@ func (q *reading) formValues() url.Values {
 	}
 	switch media {
 	case urlencoded:
-		if values, err := url.ParseQuery(string(q.Body)); err == nil {
-			q.form = values
-		}
+		q.form = urlValues(q.Body)
 	case "multipart/form-data":
 		q.form = multipartValues(q.Body, parameters["boundary"])
 	}
@@ -303,6 +308,18 @@ const urlencoded = "application/x-www-form-urlencoded"
 func (q *reading) isForm() bool {
 	media, _, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
 	return media == urlencoded && q.formValues() != nil
+}
+
+// urlValues are the fields of a urlencoded form; nil where it is broken.
+func urlValues(body []byte) url.Values {
+	if bytes.Count(body, []byte("&")) >= maxFields {
+		return nil
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil
+	}
+	return values
 }
 
 // multipartValues are the fields of a multipart form that are no files; nil
@@ -349,8 +366,8 @@ func (q *reading) sortedForm() (string, state) {
 	return there(b.String())
 }
 
-// listedHeaders are the headers that another one lists. Where the time is signed
-// so, it must be one of them.
+// listedHeaders are the headers that another one lists, each once. Where the time
+// is signed so, it must be one of them.
 func (q *reading) listedHeaders(list string) (string, state) {
 	names, was := only(q.Header[list])
 	if was != once {
@@ -358,12 +375,17 @@ func (q *reading) listedHeaders(list string) (string, state) {
 	}
 	var b strings.Builder
 	timed := !q.scheme.timeListed
+	seen := make(map[string]bool)
 	for i, name := range strings.Split(names, ",") {
 		name = http.CanonicalHeaderKey(strings.TrimSpace(name))
 		value, was := only(q.Header[name])
-		if was != once {
+		switch {
+		case was != once:
 			return "", was
+		case seen[name]: // or a header of some kilobytes would be written as often as a list of some has room for
+			return "", twice
 		}
+		seen[name] = true
 		if i > 0 {
 			b.WriteByte(';')
 		}

@@ -155,11 +155,11 @@ func (s *Scheme) reason() string {
 // wrong refuses a proof without saying what would be right.
 func (s *Scheme) wrong() *event.Refusal {
 	if s.algorithm.family == tokens {
-		refusal := event.Refuse(http.StatusUnauthorized, reasonCredentials, "The secret in %s is not valid.", s.at[0])
+		refusal := event.Refuse(http.StatusUnauthorized, reasonCredentials, "The secret in %s is not valid.", s.at[0].spoken())
 		refusal.Header = s.challenge()
 		return refusal
 	}
-	return event.Refuse(http.StatusUnauthorized, reasonSignature, "The signature in %s does not match.", s.at[0])
+	return event.Refuse(http.StatusUnauthorized, reasonSignature, "The signature in %s does not match.", s.at[0].spoken())
 }
 
 // SecretsAt are the headers and the query parameters where a secret itself

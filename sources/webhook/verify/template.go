@@ -223,20 +223,13 @@ func (a *absence) Error() string {
 // refusal is the absence as the sender is told of it. A missing header has a
 // word of its own; reason is the word for everything else.
 func (a *absence) refusal(reason string) *event.Refusal {
-	what := map[kind]string{inHeader: "header", inQuery: "query parameter", inForm: "form field", inBody: "field", inElement: "field"}[a.place.kind]
-	name := a.place.name
-	if a.place.path != nil {
-		name = strings.Join(a.place.path, ".")
+	if a.was == twice {
+		return event.Refuse(http.StatusUnauthorized, reason, "The request gives %s more than once.", a.place.spoken())
 	}
-	switch {
-	case what == "" || name == "":
-		return event.Refuse(http.StatusUnauthorized, reason, "The request lacks what the %s needs.", reason)
-	case a.was == twice:
-		return event.Refuse(http.StatusUnauthorized, reason, "The %s %s is given more than once.", what, name)
-	case a.place.kind == inHeader:
+	if a.place.kind == inHeader {
 		reason = reasonMissing
 	}
-	return event.Refuse(http.StatusUnauthorized, reason, "The %s %s is missing.", what, name)
+	return event.Refuse(http.StatusUnauthorized, reason, "The request lacks %s.", a.place.spoken())
 }
 
 // write writes the template for a request into a hash or a buffer, which never

@@ -15,7 +15,7 @@ func fullRequest() *event.Request {
 	return &event.Request{
 		Method: "POST", URL: "https://hooks.example.com:8443/hooks/shop?a=1&b=%20x", Path: "/hooks/shop",
 		Query:  url.Values{"a": {"1"}, "b": {" x"}, "two": {"1", "2"}, "none": {""}},
-		Header: http.Header{"X-Id": {"ID-1"}, "X-Two": {"1", "2"}, "X-Empty": {""}, "X-List": {"x-id, Content-Type"}, "Content-Type": {"application/json"}},
+		Header: http.Header{"X-Id": {"ID-1"}, "X-Two": {"1", "2"}, "X-Empty": {""}, "X-List": {"x-id, Content-Type"}, "X-Repeats": {"x-id,x-id"}, "Content-Type": {"application/json"}},
 		Body:   []byte(`{"a":{"b":["x",{"c":1.50}]},"t":true,"n":null,"o":{},"é":"ü","empty":"","big":12345678901234567890}`), Time: at,
 	}
 }
@@ -49,6 +49,7 @@ func TestTemplates(t *testing.T) {
 		{"{headers:X-List}", "x-id:ID-1;content-type:application/json", ""},
 		{"{headers:X-No}", "", "headers:X-No is missing"},
 		{"{headers:X-Id}", "", "headers:X-Id is missing"},
+		{"{headers:X-Repeats}", "", "headers:X-Repeats is there more than once"},
 		{"{query:b}", " x", ""},
 		{"{query:b | trim}", "x", ""},
 		{"{query:b | url}", "+x", ""},
@@ -189,6 +190,27 @@ func TestAFormAloneDoesNotSignAnotherBody(t *testing.T) {
 				t.Errorf("%q as %q: got %q, want %q", body, contentType, got, want)
 			}
 		}
+	}
+}
+
+// TestWhatProvesNothingIsNotReadAtLength: a stranger's body takes no more memory than it has bytes.
+func TestWhatProvesNothingIsNotReadAtLength(t *testing.T) {
+	s := compiled(t, `{algorithm: hmac-sha256, content: "{body.0.id}", unsigned_body: true, signature: {at: header:X, encoding: hex}}`)
+	for name, r := range map[string]*event.Request{
+		"values": {Body: []byte(`[{"id":"1"}` + strings.Repeat(",1", proofLimits.Values) + "]")},
+		"depth":  {Body: []byte(`[{"id":"1"},` + strings.Repeat("[", proofLimits.Depth) + strings.Repeat("]", proofLimits.Depth) + "]")},
+	} {
+		q := s.read(r, nil)
+		if got, was := q.find(&place{kind: inBody, path: []string{"0", "id"}}); was != absent {
+			t.Errorf("%s: read is %q", name, got)
+		}
+		q.done()
+	}
+	r := &event.Request{Header: http.Header{"Content-Type": {urlencoded}}, Body: []byte(strings.Repeat("a=1&", maxFields))}
+	q := s.read(r, nil)
+	defer q.done()
+	if q.isForm() {
+		t.Error("a form of too many fields is read")
 	}
 }
 

@@ -17,8 +17,10 @@ type Given struct {
 	Kept func() []event.Secret
 	// Outside is asked for what a scheme needs of it; nil where nothing can be asked.
 	Outside Outside
-	// KeySets are those that other sources have asked for already; nil shares none.
-	KeySets *KeySets
+	// KeySets and Certificates are those that other sources have asked for
+	// already; nil shares none.
+	KeySets      *KeySets
+	Certificates *Certificates
 }
 
 // Signed verifies requests by a scheme, with what a user gave.
@@ -64,23 +66,8 @@ func (v *Signed) takeInputs(given map[string]event.Secret) error {
 // takeKeys makes every key there is. Without one, nothing could be verified.
 func (v *Signed) takeKeys(g Given) error {
 	s := v.scheme
-	for _, key := range s.published {
-		v.keys = append(v.keys, s.pin(key))
-	}
-	if s.certificate != nil {
-		v.keys = append(v.keys, s.certificate.open(s, g.Outside))
-	}
-	if s.jwks != nil {
-		q := s.read(&event.Request{}, v.inputs)
-		address, err := s.jwks.text(q)
-		q.done()
-		if err != nil {
-			return err
-		}
-		v.keys = append(v.keys, g.KeySets.at(address, g.Outside))
-	}
-	if s.kept {
-		v.keys = append(v.keys, newRing(g.keptNow, v.prover))
+	if err := v.takeOthers(g); err != nil {
+		return err
 	}
 	if len(g.Secrets) == 0 {
 		if len(v.keys) > 0 && !s.answersHMAC {
@@ -102,6 +89,34 @@ func (v *Signed) takeKeys(g Given) error {
 			v.sign = pool.of
 		}
 		v.keys = append(v.keys, key)
+	}
+	return nil
+}
+
+// takeOthers makes the keys that are not the user's to give.
+func (v *Signed) takeOthers(g Given) error {
+	s := v.scheme
+	for _, key := range s.published {
+		v.keys = append(v.keys, s.pin(key))
+	}
+	if s.certificate != nil {
+		known := g.Certificates
+		if known == nil {
+			known = &Certificates{}
+		}
+		v.keys = append(v.keys, &named{certificateRule: *s.certificate, public: s.algorithm.public, outside: g.Outside, known: known})
+	}
+	if s.jwks != nil {
+		q := s.read(&event.Request{}, v.inputs)
+		defer q.done()
+		address, err := s.jwks.text(q)
+		if err != nil {
+			return err
+		}
+		v.keys = append(v.keys, g.KeySets.at(address, g.Outside))
+	}
+	if s.kept {
+		v.keys = append(v.keys, newRing(g.keptNow, v.prover))
 	}
 	return nil
 }
