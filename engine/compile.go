@@ -57,10 +57,17 @@ func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Proble
 		}
 		p.routes = append(p.routes, door.Route{
 			Source: s.Name, Path: s.Path, Methods: methods(s.Methods, source), MaxBody: int64(s.MaxBody),
-			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, Rate: rate(s.Rate), Concurrency: s.Concurrency, Receiver: source,
+			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, CORS: cors(s.CORS), Rate: rate(s.Rate), Concurrency: s.Concurrency, Receiver: source,
 		})
 	}
 	return p, problems
+}
+
+func cors(c *config.CORS) *door.CORS {
+	if c == nil {
+		return nil
+	}
+	return &door.CORS{Origins: c.Origins, Headers: c.Headers, MaxAge: c.MaxAge.Std()}
 }
 
 // methods are those of a source's settings, and those that its handshakes come with.

@@ -38,17 +38,27 @@ func rigOf(t *testing.T, entries ...string) *rig {
 // send sends a body to a source and returns the answer.
 func (r *rig) send(source, contentType, body string) string {
 	r.t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Post("http://"+r.engine.Addr().String()+"/"+source, contentType, strings.NewReader(body))
+	status, _, text := r.ask(http.MethodPost, source, http.Header{"Content-Type": {contentType}}, body)
+	return fmt.Sprintf("%d %s", status, text)
+}
+
+func (r *rig) ask(method, source string, header http.Header, body string) (status int, h http.Header, text string) {
+	r.t.Helper()
+	request, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.engine.Addr().String()+"/"+source, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	maps.Copy(request.Header, header)
+	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request) // follows no redirect
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
+	all, err := io.ReadAll(answer.Body)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return fmt.Sprintf("%d %s", answer.StatusCode, strings.TrimSpace(string(text)))
+	return answer.StatusCode, answer.Header, strings.TrimSpace(string(all))
 }
 
 func TestEveryListIsSplit(t *testing.T) {
@@ -124,5 +134,42 @@ func TestALargeBatchIsStoredInItsOrder(t *testing.T) {
 	})
 	if err != nil || stored != n {
 		t.Errorf("%d events are stored, %v", stored, err)
+	}
+}
+
+func TestASourceAnswersAsTheFileSays(t *testing.T) {
+	r := rigOf(t,
+		"partner\nid: body.n\nevent_type: body.kind\nrespond: {status: 201, headers: {X-Kind: \"{{ type }}\"}, body: '{\"got\": \"{{ id }}\"}'}",
+		"form\nhoneypot: website\ncors: https://shop.example.com\nmethods: [POST, HEAD]\nrespond: {redirect: \"/thanks?name={{ url_encode(body.name) }}\"}",
+		"cloud\ndecode: cloudevents",
+	)
+	const form = "application/x-www-form-urlencoded"
+	page := http.Header{"Origin": {"https://shop.example.com"}, "Content-Type": {form}}
+	for _, tt := range []struct {
+		name, method, source string
+		header               http.Header
+		body                 string
+		status               int
+		want, value, text    string
+	}{
+		{"an answer", "POST", "partner", http.Header{"Content-Type": {"application/json"}}, `{"n":"1","kind":"paid"}`, 201, "X-Kind", "paid", `{"got": "1"}`},
+		{"a duplicate's", "POST", "partner", http.Header{"Content-Type": {"application/json"}}, `{"n":"1","kind":"paid"}`, 201, "Content-Type", "application/json", `{"got": "1"}`},
+		{"a redirect", "POST", "form", page, "name=a+b&website=", 303, "Location", "/thanks?name=a+b", ""},
+		{"what is trapped", "POST", "form", page, "name=spam&website=x", 303, "Location", "/thanks?name=spam", ""},
+		{"another page", "POST", "form", http.Header{"Origin": {"https://evil.example.com"}, "Content-Type": {form}}, "name=a", 403, "Access-Control-Allow-Origin", "", `{"type":"about:blank","title":"Forbidden","status":403,"detail":"Pages of https://evil.example.com may not send here.","reason":"origin"}`},
+		{"a preflight", "OPTIONS", "form", http.Header{"Origin": {"https://shop.example.com"}, "Access-Control-Request-Method": {"POST"}}, "", 204, "Access-Control-Allow-Origin", "https://shop.example.com", ""},
+		{"a look before", "HEAD", "form", nil, "", 200, "Content-Type", "text/plain; charset=utf-8", ""},
+		{"a sender's question", "OPTIONS", "cloud", http.Header{"Webhook-Request-Origin": {"x.example.com"}}, "", 200, "Webhook-Allowed-Origin", "x.example.com", ""},
+	} {
+		status, header, text := r.ask(tt.method, tt.source, tt.header, tt.body)
+		if status != tt.status || header.Get(tt.want) != tt.value || text != tt.text {
+			t.Errorf("%s: answered %d %s %q %s", tt.name, status, tt.want, header.Get(tt.want), text)
+		}
+	}
+	got := r.deliveries(2)
+	for _, body := range got {
+		if strings.Contains(body, "spam") || len(got) != 2 {
+			t.Errorf("got %v", got)
+		}
 	}
 }

@@ -70,6 +70,9 @@ type Receipt struct {
 	// More are further events of the same request, each with a name and a stamp
 	// of its own; all are stored, in their order, before the answer is sent.
 	More []*Event
+	// Unwanted says in one word, for the metric, why the event is not to be
+	// stored although its sender is answered as if it were; "" stores it.
+	Unwanted string
 	// Status, Header and Body are the answer; a Status of 0 is the engine's own 202 with the id.
 	Status int
 	Header http.Header

@@ -15,7 +15,7 @@ import (
 
 // Words of the language that this version does not have.
 var (
-	laterSource   = []string{"respond", "schema"}
+	laterSource   = []string{"schema"}
 	laterSink     = []string{"rate", "breaker"}
 	laterPipeline = []string{"order_by"}
 	laterSteps    = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}
@@ -114,6 +114,9 @@ func (l *loader) sources(entries []entry) {
 			l.checkCertificate(e, s.Settings)
 		}
 		l.checkSource(e, s, paths)
+		if s.CORS != nil {
+			d.fieldErrors(e, s.CORS.check())
+		}
 		if !h.Disabled {
 			l.config.Sources = append(l.config.Sources, s)
 		}
@@ -225,7 +228,11 @@ func (d *decoder) validate(e entry, settings any) {
 	if !ok {
 		return
 	}
-	for _, err := range v.Validate() {
+	d.fieldErrors(e, v.Validate())
+}
+
+func (d *decoder) fieldErrors(e entry, list []*event.FieldError) {
+	for _, err := range list {
 		msg := err.Msg
 		if word := err.Path[strings.LastIndexByte(err.Path, '.')+1:]; word != "" && !strings.Contains(msg, word) && !strings.Contains(word, "[") {
 			msg = word + ": " + msg
@@ -247,7 +254,7 @@ func deepest(e entry, path string) *yaml.Node {
 			continue
 		}
 		key, value := child(n, word)
-		if key == nil && n.Kind == yaml.SequenceNode && n == e.value {
+		if key == nil && n.Kind == yaml.SequenceNode {
 			continue // the list stands for the word
 		}
 		if key == nil {

@@ -126,7 +126,7 @@ func oddQuotes(text string) bool {
 // are texts in it, whatever they hold.
 func (d *decoder) template(n *yaml.Node, v reflect.Value, f field) {
 	if n.Kind != yaml.ScalarNode {
-		d.addAt(d.file, n, f.word+" wants a text, not "+kindOf(n), "")
+		d.addAt(d.file, n, f.word+" wants a text, not "+kindOf(n), "put it between quotes")
 		return
 	}
 	switch n.Tag {
@@ -146,7 +146,11 @@ func (d *decoder) template(n *yaml.Node, v reflect.Value, f field) {
 		d.add(d.file.problem(r.span, f.word+" is empty", f.tag.Get("doc")))
 		return
 	}
-	x, err := d.language.Template(r.value, d.scope)
+	scope := d.scope
+	if f.tag.Get("sees") == "event" { // an answer is made once the request has become an event
+		scope.Request = false
+	}
+	x, err := d.language.Template(r.value, scope)
 	if err != nil {
 		d.fault(n, r.text, err)
 		return

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/trotline/trotline/event"
+	"github.com/trotline/trotline/sources/webhook"
 	"github.com/trotline/trotline/transforms/expression"
 )
 
@@ -19,6 +20,9 @@ type webhookSettings struct {
 	EventType event.Expr `yaml:"event_type" want:"string" doc:"the sender's word for what happened"`
 	Decode    string     `yaml:"decode" enum:"auto,json,form,multipart,xml,csv,ndjson,text,binary,cloudevents" doc:"how the body is read"`
 	FormField string     `yaml:"form_field" doc:"the field of a form whose JSON is the body"`
+	Honeypot  string     `yaml:"honeypot" doc:"a field that people do not see"`
+	// The real one, with its own check: there is much to say about an answer.
+	Respond *webhook.Respond `yaml:"respond" doc:"what an accepted request is answered"`
 }
 
 type verify struct {
@@ -53,6 +57,12 @@ func (s *webhookSettings) Validate() []*event.FieldError {
 	}
 	if s.FormField != "" && s.Decode == "json" {
 		return []*event.FieldError{{Path: "form_field", Msg: "a body decoded as json is no form"}}
+	}
+	if s.Honeypot != "" && s.Decode == "csv" {
+		return []*event.FieldError{{Path: "honeypot", Msg: "a body decoded as csv has no such field"}}
+	}
+	if s.Respond != nil {
+		return s.Respond.Validate()
 	}
 	return nil
 }

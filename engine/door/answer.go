@@ -34,6 +34,14 @@ func (a *answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.body) // an error is a sender that has gone; it comes again and finds a duplicate
 }
 
+// answerTo is the answer to one event: the source's, or else our own.
+func answerTo(r *event.Receipt, duplicate bool) answer {
+	if r.Status != 0 {
+		return own(r)
+	}
+	return acceptedAs(r.Event.ID, duplicate)
+}
+
 // acceptedAs is our own answer to an event that is stored.
 func acceptedAs(id string, duplicate bool) answer {
 	body := make([]byte, 0, len(id)+32)

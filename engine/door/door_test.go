@@ -237,10 +237,18 @@ func TestAnswers(t *testing.T) {
 		}
 		return receipt, nil
 	})
+	unwanted := sourceFunc(func(r *event.Request) (*event.Receipt, error) {
+		receipt := &event.Receipt{Event: &event.Event{ID: "spam"}, Unwanted: "honeypot"}
+		if r.Query.Has("own") {
+			receipt.Status, receipt.Header = 303, http.Header{"Location": {"/thanks"}}
+		}
+		return receipt, nil
+	})
 	o := &seen{}
 	store := newMemory(1)
 	_, addr := listen(t, Options{Store: store, Observer: o, Table: table(t, 1, Settings{},
 		Route{MaxBody: 10},
+		Route{Source: "unwanted", Path: "/unwanted", Receiver: unwanted},
 		Route{Source: "batch", Path: "/batch", Receiver: batch},
 		Route{Source: "probed", Path: "/probed", Receiver: shaking, Methods: []string{"POST", "OPTIONS", "HEAD"}},
 		Route{Source: "params", Path: "/hooks/{customer}/orders/{order}"},
@@ -285,6 +293,8 @@ func TestAnswers(t *testing.T) {
 		{name: "options that a source answers", method: "OPTIONS", path: "/probed", status: 200, header: "Allow: HEAD, OPTIONS, POST"},
 		{name: "its answer", method: "OPTIONS", path: "/probed", status: 200, header: "X-Hook: 1"},
 		{name: "head that a source answers", method: "HEAD", path: "/probed", status: 200, header: "X-Hook: 1"},
+		{name: "unwanted", path: "/unwanted", status: 202, answer: `{"id":"spam"}`, header: "Content-Type: application/json", seen: "refused unwanted honeypot 202"},
+		{name: "unwanted with an answer of its own", path: "/unwanted?own", status: 303, header: "Location: /thanks", seen: "refused unwanted honeypot 303"},
 		{name: "params", path: "/hooks/x%2Fy/orders/7", id: "params", status: 202, seen: "accepted params"},
 		{name: "no param", path: "/hooks//orders/7", status: 404},
 		{name: "fixed before param", method: "PUT", path: "/hooks/acme/orders/7", status: 202, seen: "accepted fixed"},
@@ -319,6 +329,9 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("the observer was not told %q", tt.seen)
 			}
 		})
+	}
+	if store.get("spam") != nil {
+		t.Error("what is unwanted is stored")
 	}
 	if got := fmt.Sprint(store.get("params").Request.Info().Params); got != "map[customer:x/y order:7]" {
 		t.Errorf("params are %s", got)

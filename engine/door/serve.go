@@ -28,7 +28,9 @@ const staleWait = 5 * time.Second
 var closed = []string{"close"}
 
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
-	a := d.answer(r, time.Now())
+	v := &visit{door: d, start: time.Now()}
+	a := v.answer(r)
+	v.letRead(w.Header())
 	if r.ProtoMajor == 1 && r.TransferEncoding != nil {
 		// net/http does not tell whether there was a Content-Length too. Then the
 		// connection must be closed (RFC 9112, section 6.1): a proxy that went by
@@ -40,8 +42,8 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 
 // answer takes a request from its header to its answer, which is written after
 // all that the request held is given back.
-func (d *Door) answer(r *http.Request, start time.Time) (a answer) {
-	v := &visit{door: d, start: start}
+func (v *visit) answer(r *http.Request) (a answer) {
+	d := v.door
 	defer func() {
 		if fault := recover(); fault != nil {
 			d.log.Error("receiving a request panicked; it was answered with 500",
@@ -69,6 +71,7 @@ type visit struct {
 	route  *route
 	params map[string]string
 	remote netip.Addr
+	reader string // the origin whose pages may read the answer; "" is none
 
 	codings []string // of the body, the last one first
 	decoded *held    // the body without them; nil if it has none
@@ -104,6 +107,9 @@ func (v *visit) receive(r *http.Request) (answer, error) {
 	defer d.requests.release(1)
 	if err := v.admit(r); err != nil {
 		return answer{}, err
+	}
+	if v.isPreflight(r) {
+		return v.preflight(), nil
 	}
 	if err := v.withinRate(r); err != nil {
 		return answer{}, err
@@ -151,7 +157,10 @@ func (v *visit) admit(r *http.Request) error {
 	if v.route == nil {
 		return event.Refuse(http.StatusNotFound, "path", "There is no source at this path.")
 	}
-	if !slices.Contains(v.route.Methods, r.Method) {
+	if err := v.fromPage(r); err != nil {
+		return err
+	}
+	if !slices.Contains(v.route.Methods, r.Method) && !v.isPreflight(r) {
 		refusal := event.Refuse(http.StatusMethodNotAllowed, "method", "The method %s is not taken here.", r.Method)
 		refusal.Header = http.Header{"Allow": v.route.allow}
 		return refusal
@@ -189,6 +198,9 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 		if receipt.Event == nil {
 			return v.told(r, receipt), nil
 		}
+		if receipt.Unwanted != "" {
+			return v.unwanted(receipt), nil
+		}
 		a, err := v.keep(receipt)
 		var refusal *event.Refusal
 		switch {
@@ -218,6 +230,13 @@ func (v *visit) told(r *http.Request, receipt *event.Receipt) answer {
 	return a
 }
 
+// unwanted is the answer to an event that is not stored, which tells nobody so.
+func (v *visit) unwanted(receipt *event.Receipt) answer {
+	a := answerTo(receipt, false)
+	v.door.observer.Refused(v.route.Source, receipt.Unwanted, a.status)
+	return a
+}
+
 // keep stores what a receipt holds.
 func (v *visit) keep(receipt *event.Receipt) (answer, error) {
 	if len(receipt.More) > 0 {
@@ -228,10 +247,7 @@ func (v *visit) keep(receipt *event.Receipt) (answer, error) {
 		return answer{}, err
 	}
 	v.accepted(stored)
-	if receipt.Status != 0 {
-		return own(receipt), nil
-	}
-	return acceptedAs(receipt.Event.ID, stored.Duplicate), nil
+	return answerTo(receipt, stored.Duplicate), nil
 }
 
 func (v *visit) keepAll(receipt *event.Receipt) (answer, error) {

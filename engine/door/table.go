@@ -41,6 +41,7 @@ type Route struct {
 	MaxBody     int64          // bytes
 	AllowIPs    []netip.Prefix // none is everyone
 	PublicURL   string         // instead of the table's
+	CORS        *CORS          // nil lets no page in a browser read an answer
 	Rate        *Rate          // nil is no limit
 	Concurrency int            // requests at once; 0 is no limit
 	Receiver    event.Source

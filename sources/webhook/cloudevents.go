@@ -61,7 +61,9 @@ func (s *source) receiveCloudEvents(r *event.Request, p *payload) (*event.Receip
 	if len(events) == 0 {
 		return &event.Receipt{Status: http.StatusNoContent}, nil
 	}
-	return &event.Receipt{Event: events[0], More: events[1:]}, nil
+	receipt := s.accepted(r, events[0])
+	receipt.More = events[1:]
+	return receipt, nil
 }
 
 // cloudEvents reads the payload in the mode that its content type says.

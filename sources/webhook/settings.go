@@ -14,6 +14,8 @@ type Settings struct {
 	ID        event.Expr `yaml:"id" want:"string" doc:"what makes a second delivery the same event; a preset knows its sender's"`
 	EventType event.Expr `yaml:"event_type" want:"string" doc:"the sender's word for what happened; a preset knows its sender's"`
 	Decode    string     `yaml:"decode" enum:"auto,json,form,multipart,xml,csv,ndjson,text,binary,cloudevents" doc:"how the body is read; auto (the default) goes by Content-Type"`
+	Honeypot  string     `yaml:"honeypot" doc:"a field of the form that people do not see: what fills it is answered as any other, and not stored"`
+	Respond   *Respond   `yaml:"respond" doc:"what an accepted request is answered; 202 and the event's id by default"`
 	FormField string     `yaml:"form_field" doc:"the field of a form whose JSON is the body; a preset knows its sender's"`
 }
 
@@ -69,6 +71,14 @@ func (s *Settings) Validate() []*event.FieldError {
 		problems = append(problems, &event.FieldError{
 			Path: "form_field", Msg: "a body decoded as " + s.Decode + " is no form", Hint: "leave decode out, or make it form or multipart",
 		})
+	}
+	if s.Honeypot != "" && !slices.Contains([]string{"", auto, "form", "multipart", "json"}, s.Decode) {
+		problems = append(problems, &event.FieldError{
+			Path: "honeypot", Msg: "a body decoded as " + s.Decode + " has no such field", Hint: "leave decode out, or make it form, multipart or json",
+		})
+	}
+	if s.Respond != nil {
+		problems = append(problems, s.Respond.Validate()...)
 	}
 	return problems
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/trotline/trotline/event"
 	"github.com/trotline/trotline/sources/webhook/verify"
@@ -33,8 +34,10 @@ type source struct {
 	outside   verify.Outside
 	decode    string
 	formField string
+	honeypot  string
 	id        naming
 	typ       naming
+	responder *responder // nil leaves the answer to the engine
 }
 
 func open(settings any, o event.SourceOptions) (event.Source, error) {
@@ -55,8 +58,10 @@ func newSource(s *Settings, o event.SourceOptions, outside verify.Outside) (*sou
 	}
 	src := &source{
 		name: o.Name, log: o.Log, proof: p, keeper: o.Keeper, outside: outside,
-		decode: s.Decode, formField: s.FormField, id: naming{expr: s.ID}, typ: naming{expr: s.EventType},
+		decode: s.Decode, formField: s.FormField, honeypot: s.Honeypot,
+		id: naming{expr: s.ID}, typ: naming{expr: s.EventType},
 	}
+	src.responder = newResponder(s.Respond, o.Name, o.Log)
 	if p.scheme != nil {
 		src.id.spot, src.typ.spot = p.scheme.ID(), p.scheme.Type()
 		src.formField = cmp.Or(s.FormField, p.scheme.FormField())
@@ -95,10 +100,34 @@ func (s *source) Receive(ctx context.Context, r *event.Request) (*event.Receipt,
 		return nil, err
 	}
 	e := s.newEvent(r, s.kept(r, &p), body)
+	if s.trapped(body) {
+		receipt := s.accepted(r, e)
+		receipt.Unwanted = "honeypot"
+		return receipt, nil
+	}
 	if err := s.nameEvent(e); err != nil {
 		return nil, err
 	}
-	return s.proof.accepted(r, e), nil
+	return s.accepted(r, e), nil
+}
+
+// accepted is the receipt of an event: with the answer the file says, or else the one its sender wants.
+func (s *source) accepted(r *event.Request, e *event.Event) *event.Receipt {
+	receipt := s.proof.accepted(r, e)
+	if s.responder != nil {
+		s.responder.answer(receipt)
+	}
+	return receipt
+}
+
+// trapped tells whether the field is filled that people do not see.
+func (s *source) trapped(body *event.Body) bool {
+	if s.honeypot == "" {
+		return false
+	}
+	value, err := body.Lookup(s.honeypot)
+	text, isText := value.(string)
+	return err == nil && value != nil && (!isText || strings.TrimSpace(text) != "")
 }
 
 // said is the request with what its sender says: where the body is a token, what that claims.
