@@ -136,6 +136,9 @@ type Bus struct {
 // closeTimeout is the longest Close waits for what is under way.
 const closeTimeout = 15 * time.Second
 
+// heardTimeout is the longest Close waits for the server to carry out acknowledgements.
+const heardTimeout = 2 * time.Second
+
 // Close ends everything: what is under way is still answered, if ctx, and 15
 // seconds, give it the time. Consumers must not be used any more. It is safe to
 // call twice.
@@ -154,8 +157,11 @@ func (b *Bus) close(ctx context.Context) error {
 	b.cut.Unlock()
 	b.keepers.Wait()
 	if b.publisher != nil {
-		// The server has read the last acknowledgements when it answers this.
-		_ = b.pulling.FlushWithContext(ctx)
+		hearing, end := context.WithTimeout(ctx, heardTimeout)
+		for _, c := range b.consumers.list() {
+			c.heard(hearing)
+		}
+		end()
 		errs = append(errs, b.lastSave(ctx))
 		b.dropLease(ctx)
 	}

@@ -24,9 +24,10 @@ type Consumer struct {
 	subject  string // where requests go to
 	inbox    string // where answers come to, with the dot before the request's number
 	sub      *nats.Subscription
-	kicked   chan struct{} // the connection is a new one
-	acted    atomic.Uint64 // counts what was said of messages
-	restored atomic.Bool   // it stands where the checkpoint says, or further
+	kicked   chan struct{}           // the connection is a new one
+	acted    atomic.Uint64           // counts what was said of messages
+	latest   atomic.Pointer[Message] // the one of which something was said last
+	restored atomic.Bool             // it stands where the checkpoint says, or further
 
 	pull    sync.Mutex // held by Fetch
 	arrived chan *nats.Msg
@@ -200,6 +201,16 @@ func (c *Consumer) kick() {
 	select {
 	case c.kicked <- struct{}{}:
 	default:
+	}
+}
+
+// heard returns once the server has carried out what was said of messages. It
+// takes them one by one, so the answer to a last word on the last one tells: a
+// message that is acknowledged is not touched by it.
+func (c *Consumer) heard(ctx context.Context) {
+	if m := c.latest.Load(); m != nil {
+		// Without an answer the checkpoint is a little behind, and events are handled again.
+		_, _ = c.bus.pulling.RequestWithContext(ctx, m.msg.Reply, []byte("+WPI"))
 	}
 }
 

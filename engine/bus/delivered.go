@@ -81,6 +81,7 @@ func (m *Message) InProgress() { m.answer("+WPI") }
 
 func (m *Message) answer(text string) {
 	m.consumer.acted.Add(1)
+	m.consumer.latest.Store(m)
 	// Without a connection the answer is lost, and the message comes again.
 	_ = m.consumer.bus.pulling.Publish(m.msg.Reply, []byte(text))
 }
