@@ -107,6 +107,7 @@ func (b *Body) Format() Format { return b.format }
 // nineteen digits and a price of 10.10 keep their text.
 func (b *Body) Value() (any, error) {
 	b.decode.Do(func() {
+		defer takeTurn(len(b.raw))()
 		b.value, b.valErr = Decode(b.format, b.raw)
 		b.decoded.Store(true)
 	})
@@ -179,17 +180,27 @@ func decodeJSON(raw []byte) (any, error) {
 	return v, nil
 }
 
+// decodeNDJSON looks through every line before it decodes the first: one decoder
+// then serves for all.
 func decodeNDJSON(raw []byte) (any, error) {
-	list, spent := []any{}, budget(0)
-	for n, line := range bytes.Split(raw, []byte("\n")) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
+	number, values, spent := 0, 0, budget(0)
+	for line := range bytes.SplitSeq(raw, []byte("\n")) {
+		number++
+		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		v, err := spent.json(line)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		if err := spent.check(line); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		list = append(list, v)
+		values++
+	}
+	list := make([]any, values)
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	for i := range list {
+		if err := dec.Decode(&list[i]); err != nil {
+			return nil, err
+		}
 	}
 	return list, nil
 }

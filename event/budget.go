@@ -1,10 +1,13 @@
 package event
 
-import "errors"
+import (
+	"errors"
+	"runtime"
+)
 
-// BodyLimits are what a body of any format may hold when it is received: a few
-// bytes a stranger sends can become a hundred times as many once they are values.
-var BodyLimits = Limits{Depth: 256, Values: 500_000}
+// BodyLimits are what a body of any format may hold when it is received: a byte
+// a stranger sends can become fifty once it is a value.
+var BodyLimits = Limits{Depth: 256, Values: 250_000}
 
 // budget counts the values of a body that is being decoded.
 type budget int
@@ -16,14 +19,32 @@ func (b *budget) spend(values int) error {
 	return nil
 }
 
-// json decodes one of the JSON texts that a body holds.
-func (b *budget) json(text []byte) (any, error) {
-	_, values, err := BodyLimits.scan(text)
-	if err != nil && !errors.Is(err, errSyntax) {
-		return nil, err
+// check tells whether one of the JSON texts that a body holds can be decoded.
+func (b *budget) check(text []byte) error {
+	end, values, err := BodyLimits.scan(text)
+	if err == nil && skipSpace(text, end) < len(text) {
+		err = errSyntax
 	}
-	if err := b.spend(values); err != nil {
-		return nil, err
+	if errors.Is(err, errSyntax) {
+		_, err = decodeJSON(text) // knows where it is no JSON, and why
 	}
-	return decodeJSON(text) // knows where a text is no JSON, and why
+	if err != nil {
+		return err
+	}
+	return b.spend(values)
+}
+
+// largeBody is from how many bytes on a body waits for its turn to be decoded.
+const largeBody = 64 << 10
+
+// turns are taken by large bodies while they are decoded: as values each takes
+// many times its size, and more at once would not be ready any sooner.
+var turns = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+
+func takeTurn(size int) (end func()) {
+	if size < largeBody {
+		return func() {}
+	}
+	turns <- struct{}{}
+	return func() { <-turns }
 }

@@ -38,7 +38,7 @@ func decodeCSV(raw []byte) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := spent.spend(len(record)); err != nil {
+		if err := spent.spend(1 + len(record)); err != nil {
 			return nil, err
 		}
 		row := make(map[string]any, len(header))

@@ -86,7 +86,10 @@ func (b *budget) part(part *multipart.Part) (any, error) {
 	contentType := part.Header.Get("Content-Type")
 	media, _, _ := mime.ParseMediaType(contentType)
 	if part.FileName() == "" && (media == "application/json" || strings.HasSuffix(media, "+json")) {
-		return b.json(content)
+		if err := b.check(content); err != nil {
+			return nil, err
+		}
+		return decodeJSON(content)
 	}
 	if err := b.spend(1); err != nil {
 		return nil, err
