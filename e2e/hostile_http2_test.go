@@ -236,7 +236,10 @@ func TestHostileHTTP2(t *testing.T) {
 			p := f.http2()
 			all.Go(func() { m.attack(p) })
 			all.Go(func() { // to the end, which some of them come to only when time is up
-				if got := p.outcome(); !slices.Contains(strings.Split(m.want, "|"), got) {
+				if got := p.outcome(); !slices.ContainsFunc(strings.Split(m.want, "|"), func(want string) bool {
+					// What comes after an answer, to a sender that goes on, is another matter.
+					return got == want || want[0] == '4' && strings.HasPrefix(got, want+" ")
+				}) {
 					t.Errorf("%s: %s, want %s", m.name, got, m.want)
 				}
 			})
