@@ -25,11 +25,14 @@ const hostileSources = sources + `    max_body: 64KiB
   tenant: {path: "/hooks/{tenant}/in", verify: {bearer: {tokens: ["` + secret + `"]}}, id: params.tenant + body.n}
   inside: {path: /hooks/inside, verify: none, allow_ips: 192.0.2.0/24}
   seldom: {path: /hooks/seldom, verify: none, rate: 1/d}
+  any: {path: /hooks/any, verify: {bearer: {tokens: ["` + secret + `"]}}}
+  cloud: {path: /hooks/cloud, verify: {bearer: {tokens: ["` + secret + `"]}}, decode: cloudevents}
+  page: {path: /hooks/page, verify: none, cors: "https://shop.example.com"}
   key: {path: /hooks/key, verify: {api_key: {query: key, keys: ["` + secret + `"]}}, id: body.n}
 sinks:
   out: {type: file, path: ./out.jsonl}
 pipelines:
-  orders: {from: [shop, words, lines, form, text, tenant, inside, seldom, key], to: [out]}
+  orders: {from: [shop, words, lines, form, text, tenant, inside, seldom, any, cloud, page, key], to: [out]}
 `
 
 const startLine = "POST /hooks/shop HTTP/1.1\r\nHost: hooks.example.com\r\n"
@@ -323,7 +326,7 @@ func TestHostileRequests(t *testing.T) {
 			f.good++
 			requests := 0
 			f.while(func() {
-				for _, q := range slices.Concat(framing(), heads(), proofs(), bodies()) {
+				for _, q := range slices.Concat(framing(), heads(), proofs(), bodies(), formats()) {
 					requests++
 					if got := f.exchange(q.text); !slices.Contains(strings.Split(q.want, "|"), got) {
 						t.Errorf("%s: answered %s, want %s", q.name, got, q.want)
