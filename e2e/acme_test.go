@@ -125,6 +125,9 @@ func startTool(t *testing.T, name string, args ...string) (stop func()) {
 	t.Helper()
 	program := filepath.Join("..", "bin", name)
 	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("there is no %s: `make bin/pebble` installs it", program)
+		}
 		t.Skipf("there is no %s: `make bin/pebble` installs it", program)
 	}
 	cmd := exec.Command(program, args...)
