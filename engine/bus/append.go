@@ -34,7 +34,10 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 		return failed(err) // a cut that failed meanwhile
 	}
 	b.sent(len(m.Data))
-	return b.publisher.send(m)
+	if b.cutting.Load() {
+		return b.publisher.send(m)
+	}
+	return b.publisher.sendJournaled(m)
 }
 
 // Hand sends a delivery to its sink's queue. Handing over the same delivery

@@ -12,8 +12,8 @@ import (
 // flushes the disk for everybody who waits, and only then they are released. A
 // waiter that comes while a round is under way takes part in the next one.
 type barrier struct {
-	flush func() error // writes to the disk everything that was written before the call
-	fail  func(error)  // told once, when a flush has failed
+	flush func([]*Pending) error // makes those who wait durable
+	fail  func(error)            // told once, when a flush has failed
 
 	// busy is how many messages are still to be confirmed.
 	busy func() int
@@ -30,7 +30,7 @@ type barrier struct {
 	done     chan struct{} // closed when the goroutine has ended
 }
 
-func newBarrier(flush func() error, busy func() int, fail func(error)) *barrier {
+func newBarrier(flush func([]*Pending) error, busy func() int, fail func(error)) *barrier {
 	b := &barrier{
 		flush: flush, busy: busy, fail: fail,
 		wake: make(chan struct{}, 1), gathered: make(chan struct{}, 1), done: make(chan struct{}),
@@ -87,7 +87,7 @@ func (b *barrier) run() {
 		batch := b.waiting
 		b.waiting = b.spare[:0]
 		b.mu.Unlock()
-		b.release(batch, b.flushed())
+		b.release(batch, b.flushed(batch))
 		clear(batch)
 		b.spare = batch
 	}
@@ -116,14 +116,14 @@ func (b *barrier) gather(late *time.Timer) {
 // flushed makes a round. An error is for good: the kernel reports a failed
 // write once and may then take the page for clean, so that the next round
 // would confirm what is not on the disk.
-func (b *barrier) flushed() error {
+func (b *barrier) flushed(batch []*Pending) error {
 	b.mu.Lock()
 	err := b.err
 	b.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if err = b.flush(); err == nil {
+	if err = b.flush(batch); err == nil {
 		return nil
 	}
 	err = fmt.Errorf("%w: the disk does not keep what is written (%w); check the disk, then restart Trotline", ErrUnavailable, err)

@@ -18,7 +18,8 @@
 // changed it, and what sinks answered. They are not in headers because JetStream
 // allows 64 KiB of those.
 //
-// Embedded and durable, a confirmation means the disk: see barrier.
+// Embedded and durable, a confirmation means the disk: see barrier, and for
+// events journal.
 package bus
 
 import (
@@ -105,6 +106,7 @@ type Bus struct {
 	streams                     map[string]jetstream.Stream // made once, at the start
 
 	barrier   *barrier // nil when a confirmation is durable enough
+	journal   *journal // nil when there is none
 	publisher *publisher
 
 	health                       health
@@ -115,6 +117,8 @@ type Bus struct {
 
 	cut        sync.RWMutex // held for reading by each Append, for writing by a cut
 	generation uint64       // in force; guarded by cut
+	// cutting: the cut in force may not be durable yet, so no event behind it may be before it is.
+	cutting atomic.Bool
 
 	consumers consumers
 	ledger    ledger
@@ -170,6 +174,7 @@ func (b *Bus) close(ctx context.Context) error {
 		b.publisher.finish(ctx)
 	}
 	if b.barrier != nil {
+		b.publisher.entries.close()
 		b.barrier.close()
 	}
 	for i := len(b.closers) - 1; i >= 0; i-- {

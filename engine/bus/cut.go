@@ -39,6 +39,7 @@ func (b *Bus) Cut(ctx context.Context, generation uint64, swap func(sequence uin
 	if err := b.Barrier(ctx); err != nil {
 		return sequence, fmt.Errorf("generation %d is in force, but not known to be on the disk: %w", generation, err)
 	}
+	b.cutting.Store(false)
 	return sequence, nil
 }
 
@@ -69,6 +70,7 @@ func (b *Bus) cutNow(ctx context.Context, r *record, swap func(uint64)) (uint64,
 		return 0, err
 	}
 	b.generation = r.Number
+	b.cutting.Store(true)
 	swap(ack.Sequence)
 	return ack.Sequence, nil
 }

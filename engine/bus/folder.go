@@ -137,3 +137,8 @@ func (f *folder) used() int64 {
 }
 
 func (f *folder) close() error { return f.lock.Close() }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

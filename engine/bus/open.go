@@ -58,6 +58,11 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 	if err = b.recall(ctx); err != nil {
 		return nil, err
 	}
+	if b.journal != nil {
+		if err = b.restore(ctx); err != nil {
+			return nil, err
+		}
+	}
 	b.startKeepers()
 	return b, nil
 }
@@ -79,12 +84,37 @@ func (b *Bus) openEmbedded() (err error) {
 	if closeIt != nil {
 		b.closers = append(b.closers, closeIt)
 	}
+	if err := b.openJournal(); err != nil {
+		return err
+	}
 	if b.server, err = newEmbedded(b.folder.dir, b.maxDisk, &b.options); err != nil {
 		return err
 	}
-	// What the server writes when it stops is flushed too.
-	b.closers = append(b.closers, func() error { b.server.stop(); return b.flush() })
+	b.closers = append(b.closers, b.settle)
 	return nil
+}
+
+// openJournal opens the journal if it is wanted, or if an earlier run has left one.
+func (b *Bus) openJournal() (err error) {
+	if !canFlush || !b.options.Durable && !exists(journalPath(b.folder.dir)) {
+		return nil
+	}
+	if b.journal, err = openJournal(journalPath(b.folder.dir), b.maxDisk); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, b.journal.close)
+	return nil
+}
+
+// settle stops the server. What it writes then is flushed too, and nothing in
+// the journal is needed any more.
+func (b *Bus) settle() error {
+	b.server.stop()
+	err := b.flush()
+	if err == nil && b.journal != nil && b.publisher != nil && !b.barrier.broken() {
+		err = b.journal.clear(b.journal.turn + 1)
+	}
+	return err
 }
 
 // budget is what the streams may take on the disk.
@@ -195,13 +225,27 @@ func (b *Bus) startPublishing() (err error) {
 		return err
 	}
 	b.publisher.once = b.server == nil
-	if b.server == nil || !b.options.Durable {
+	if b.server == nil || !b.options.Durable || !canFlush {
 		return nil
 	}
 	if err := b.flush(); err != nil {
 		return fmt.Errorf("the disk of the data folder %s does not keep what is written: %w", b.folder.dir, err)
 	}
-	b.barrier = newBarrier(func() error { return b.flush() }, b.publisher.waiting, func(err error) { b.report(causeBarrier, err) })
+	broken := func(err error) { b.report(causeBarrier, err) }
+	b.barrier = newBarrier(b.flushStreams, b.publisher.waiting(behindBarrier), broken)
 	b.publisher.barrier = b.barrier
+	b.journal.barrier = func() error { return b.Barrier(context.Background()) }
+	b.publisher.entries = newBarrier(b.journal.write, b.publisher.waiting(inJournal), broken)
+	b.publisher.journal = b.journal
+	return nil
+}
+
+// flushStreams makes everything in the data folder durable.
+func (b *Bus) flushStreams([]*Pending) error {
+	stored := b.journal.stored.Load()
+	if err := b.flush(); err != nil {
+		return err
+	}
+	b.journal.durable.Store(stored)
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // Ack is what the store says of a message it has.
@@ -21,7 +23,8 @@ type Pending struct {
 
 	size  int       // in bytes
 	sent  time.Time // when it was sent
-	plain bool      // who waits does not wait for the barrier
+	to    place     // where it has to be
+	entry *nats.Msg // the message, if it is to stand in the journal
 }
 
 func newPending() *Pending { return &Pending{done: make(chan struct{})} }

@@ -24,6 +24,8 @@ type publisher struct {
 	conn    *nats.Conn
 	inbox   string   // the subject answers come to, with the dot before the message's number
 	barrier *barrier // nil: an answer is durable enough
+	journal *journal // nil when there is none
+	entries *barrier // the rounds of the journal
 	timeout time.Duration
 	once    bool   // no subject is used twice: a cluster may answer more than once
 	suspect func() // told when messages were not answered in time
@@ -36,7 +38,7 @@ type publisher struct {
 	freed  chan struct{} // closed when an answer makes room; nil when nobody waits for it
 	closed bool
 
-	busy atomic.Int64 // how many are open, for those who only look
+	busy [places]atomic.Int64 // how many are open, for those who only look
 }
 
 // slot is where one open message is remembered. Its number and the slot's age
@@ -75,13 +77,31 @@ func newPublisher(conn *nats.Conn, suspect, full func()) (*publisher, error) {
 }
 
 // send sends a message at once. Messages are stored in the order of the calls.
-func (p *publisher) send(m *nats.Msg) *Pending { return p.post(m, false) }
+func (p *publisher) send(m *nats.Msg) *Pending { return p.post(m, behindBarrier) }
 
 // sendPlain is send, and what waits for it does not wait for the barrier.
-func (p *publisher) sendPlain(m *nats.Msg) *Pending { return p.post(m, true) }
+func (p *publisher) sendPlain(m *nats.Msg) *Pending { return p.post(m, confirmed) }
 
-func (p *publisher) post(m *nats.Msg, plain bool) *Pending {
-	w, number, err := p.enter(messageSize(m), plain)
+// sendJournaled is send for an event, and what waits for it waits for the journal.
+func (p *publisher) sendJournaled(m *nats.Msg) *Pending {
+	if p.journal == nil || !p.journal.fits(m) {
+		return p.send(m)
+	}
+	return p.post(m, inJournal)
+}
+
+// place is where a message has to be before who waits for it is told.
+type place int
+
+const (
+	behindBarrier place = iota
+	inJournal
+	confirmed // in its stream: a power cut may still take it
+	places
+)
+
+func (p *publisher) post(m *nats.Msg, to place) *Pending {
+	w, number, err := p.enter(m, to)
 	if err != nil {
 		return failed(err)
 	}
@@ -124,7 +144,7 @@ func (p *publisher) room() <-chan struct{} {
 }
 
 // enter notes a message about to be sent.
-func (p *publisher) enter(size int, plain bool) (*Pending, uint64, error) {
+func (p *publisher) enter(m *nats.Msg, to place) (*Pending, uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -134,13 +154,16 @@ func (p *publisher) enter(size int, plain bool) (*Pending, uint64, error) {
 		return nil, 0, unavailable("%d messages are waiting for its answer", p.open())
 	}
 	w := newPending()
-	w.size, w.sent, w.plain = size, time.Now(), plain
+	w.size, w.sent, w.to = messageSize(m), time.Now(), to
+	if to == inJournal {
+		w.entry = m
+	}
 	last := len(p.free) - 1
 	n := p.free[last]
 	p.free = p.free[:last]
 	p.slots[n].pending = w
-	p.bytes += size
-	p.busy.Store(int64(p.open()))
+	p.bytes += w.size
+	p.busy[to].Add(1)
 	return w, p.slots[n].age*maxOpen + uint64(n), nil
 }
 
@@ -168,7 +191,7 @@ func (p *publisher) remove(n int, givenUp bool) *Pending {
 	}
 	p.free = append(p.free, n)
 	p.bytes -= w.size
-	p.busy.Store(int64(p.open()))
+	p.busy[w.to].Add(-1)
 	if p.freed != nil && p.open() < maxOpen/2 && p.bytes < maxOpenBytes/2 {
 		close(p.freed)
 		p.freed = nil
@@ -190,15 +213,25 @@ func (p *publisher) answered(m *nats.Msg) {
 	if errors.Is(err, ErrFull) {
 		p.full()
 	}
-	if err != nil || p.barrier == nil || w.plain {
+	switch {
+	case err != nil || p.barrier == nil || w.to == confirmed:
 		w.resolve(err)
-		return
+	case w.to == inJournal:
+		if w.ack.Duplicate { // the first one may be on its way to either place
+			p.barrier.join(w)
+			return
+		}
+		p.journal.stored.Store(w.ack.Sequence)
+		p.entries.join(w)
+	default:
+		p.barrier.join(w)
 	}
-	p.barrier.join(w)
 }
 
-// waiting is how many messages are not answered.
-func (p *publisher) waiting() int { return int(p.busy.Load()) }
+// waiting is how many messages for a place are not answered.
+func (p *publisher) waiting(to place) func() int {
+	return func() int { return int(p.busy[to].Load()) }
+}
 
 // failOpen gives up messages sent before a time. What became of them is not known.
 func (p *publisher) failOpen(before time.Time, err error) (n int) {
@@ -218,7 +251,7 @@ func (p *publisher) failOpen(before time.Time, err error) (n int) {
 
 // expire gives up what was not answered in time.
 func (p *publisher) expire(now time.Time) {
-	if p.busy.Load() == 0 {
+	if p.busy[behindBarrier].Load()+p.busy[inJournal].Load()+p.busy[confirmed].Load() == 0 {
 		return
 	}
 	if p.failOpen(now.Add(-p.timeout), unavailable("it did not answer within %v", p.timeout)) > 0 {

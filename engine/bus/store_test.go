@@ -168,19 +168,19 @@ func TestBarrierFailureIsForGood(t *testing.T) {
 	start(t, b)
 	add(t, b, order(1))
 	var lost atomic.Bool
-	flush := b.flush
+	flush := b.barrier.flush
 	b.barrier.mu.Lock()
-	b.barrier.flush = func() error {
+	b.barrier.flush = func(batch []*Pending) error {
 		if lost.CompareAndSwap(true, false) { // once, as the kernel does
 			return errors.New("input/output error")
 		}
-		return flush()
+		return flush(batch)
 	}
 	b.barrier.mu.Unlock()
 	lost.Store(true)
-	_, err := b.Append(order(2), 1).Wait(soon(t))
+	_, err := b.Hand(&Work{Event: order(1)}).Wait(soon(t))
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "input/output error") {
-		t.Fatalf("an event the disk lost was answered with %v", err)
+		t.Fatalf("a delivery the disk lost was answered with %v", err)
 	}
 	for range 3 {
 		if _, err := b.Append(order(3), 1).Wait(soon(t)); !errors.Is(err, ErrUnavailable) {
@@ -201,7 +201,7 @@ func TestBarrierRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rounds atomic.Int64
 		hold := make(chan struct{})
-		b := newBarrier(func() error { rounds.Add(1); <-hold; return nil }, func() int { return 0 }, func(error) {})
+		b := newBarrier(func([]*Pending) error { rounds.Add(1); <-hold; return nil }, func() int { return 0 }, func(error) {})
 		defer b.close()
 		first, second := newPending(), newPending()
 		b.join(first)
@@ -235,7 +235,7 @@ func TestBarrierGathers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rounds, busy atomic.Int64
 		busy.Store(2)
-		b := newBarrier(func() error { rounds.Add(1); return nil }, func() int { return int(busy.Load()) }, func(error) {})
+		b := newBarrier(func([]*Pending) error { rounds.Add(1); return nil }, func() int { return int(busy.Load()) }, func(error) {})
 		defer b.close()
 		began := time.Now()
 		all := []*Pending{newPending(), newPending(), newPending()}

@@ -1,0 +1,183 @@
+package bus
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+)
+
+// entry is a record of the journal.
+type entry struct {
+	turn     uint64
+	sequence uint64 // what its message had in the events stream
+	durable  uint64 // the stream was durable up to here when it was written
+	message  *nats.Msg
+}
+
+// read is what the journal holds, in the order it was written. It ends, in each
+// half, at what was written in an earlier turn or not written to its end: that
+// was never confirmed.
+func (j *journal) read() (records []entry, err error) {
+	half := aligned(int(j.half))
+	for _, start := range []int64{0, j.half} {
+		if _, err := j.file.ReadAt(half, start); err != nil {
+			return nil, fmt.Errorf("cannot read the journal: %w", err)
+		}
+		found, err := readHalf(half)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, found...)
+	}
+	slices.SortStableFunc(records, func(a, b entry) int { return cmp.Compare(a.turn, b.turn) })
+	return records, nil
+}
+
+func readHalf(half []byte) (records []entry, err error) {
+	for at := 0; at+recordHead <= len(half); {
+		length := int(binary.LittleEndian.Uint32(half[at:]))
+		if length == 0 && at%pageSize != 0 { // the rest of a round's last page
+			at += pageSize - at%pageSize
+			continue
+		}
+		end := at + recordHead + length
+		if length == 0 || end > len(half) {
+			break
+		}
+		head, text := half[at:at+recordHead], half[at+recordHead:end]
+		r := entry{
+			turn:     binary.LittleEndian.Uint64(head[8:]),
+			sequence: binary.LittleEndian.Uint64(head[16:]),
+			durable:  binary.LittleEndian.Uint64(head[24:]),
+		}
+		sum := crc32.Update(crc32.Update(0, castagnoli, head[8:]), castagnoli, text)
+		if sum != binary.LittleEndian.Uint32(head[4:]) || len(records) > 0 && r.turn != records[0].turn {
+			break
+		}
+		if r.message, err = readMessage(bytes.Clone(text)); err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+		at = end + len(padding(length, 8))
+	}
+	return records, nil
+}
+
+var errJournal = errors.New("the journal holds a record that cannot be read")
+
+func readMessage(text []byte) (*nats.Msg, error) {
+	subject, text, ok := cutText(text)
+	count, n := binary.Uvarint(text)
+	if !ok || n <= 0 {
+		return nil, errJournal
+	}
+	m := &nats.Msg{Subject: subject, Header: nats.Header{}}
+	text = text[n:]
+	for range count {
+		var name, value string
+		if name, text, ok = cutText(text); !ok {
+			return nil, errJournal
+		}
+		if value, text, ok = cutText(text); !ok {
+			return nil, errJournal
+		}
+		m.Header[name] = []string{value}
+	}
+	m.Data = text
+	return m, nil
+}
+
+func cutText(b []byte) (text string, rest []byte, ok bool) {
+	length, n := binary.Uvarint(b)
+	if n <= 0 || length > uint64(len(b)-n) {
+		return "", nil, false
+	}
+	b = b[n:]
+	return string(b[:length]), b[length:], true
+}
+
+// restore puts back into the events stream what a power cut has taken from it,
+// and leaves the journal empty. It is called before anything is published or
+// consumed.
+func (b *Bus) restore(ctx context.Context) error {
+	records, err := b.journal.read()
+	if err != nil {
+		return err
+	}
+	missing, err := b.missing(ctx, records)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		if err := b.putBack(ctx, missing); err != nil {
+			return fmt.Errorf("what a power cut took from the events stream cannot be put back: %w", err)
+		}
+		b.log.Info("events that a power cut took from the stream were put back from the journal", "events", len(missing))
+	}
+	turn := uint64(0)
+	if len(records) > 0 {
+		turn = records[len(records)-1].turn + 1
+	}
+	info, err := b.state(ctx, b.names.events())
+	if err != nil {
+		return err
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	b.journal.stored.Store(info.State.LastSeq)
+	b.journal.durable.Store(info.State.LastSeq)
+	return b.journal.clear(turn)
+}
+
+// missing is what stands in the journal and not in the stream. What the stream
+// begins behind of was handled and removed.
+func (b *Bus) missing(ctx context.Context, records []entry) (missing []entry, err error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	info, err := b.state(ctx, b.names.events())
+	if err != nil {
+		return nil, err
+	}
+	from := max(records[len(records)-1].durable+1, info.State.FirstSeq)
+	stamps := make(map[string]bool)
+	err = b.scan(ctx, b.names.events(), query{Sequence: from}, func(m *found) bool {
+		stamps[stamp(m.header, m.data)] = true
+		return true
+	})
+	for _, r := range records {
+		if r.sequence >= from && !stamps[stamp(r.message.Header, r.message.Data)] {
+			missing = append(missing, r)
+		}
+	}
+	return missing, err
+}
+
+// stamp is what tells an event from all others; "" of what is no event.
+func stamp(header nats.Header, data []byte) string {
+	e, _, err := decodeEvent(header, data)
+	if err != nil {
+		return ""
+	}
+	return e.Stamp + "/" + e.Element
+}
+
+// putBack publishes events again. Their sequences will be others, or the same
+// ones once more; a consumer that remembers one behind the stream's end was set
+// back to the end when the server started (nats-server, consumer.go,
+// reconcileStateWithStream).
+func (b *Bus) putBack(ctx context.Context, missing []entry) error {
+	pending := make([]*Pending, len(missing))
+	for i, r := range missing {
+		pending[i] = b.publisher.sendWhenRoom(r.message)
+	}
+	return WaitAll(ctx, pending)
+}
