@@ -20,7 +20,7 @@ const (
 // events in for each one it handles. But no longer than for the first seconds: a
 // burst that goes on is the load there is, and is to be handled as it comes in.
 const (
-	burstShare = 5 // as many events come in for one that is handled
+	burstShare = 20 // as many events come in for one that is handled
 	burstPause = 250 * time.Millisecond
 	burstTime  = 10 * time.Second // as far a stage may fall behind
 )
