@@ -66,6 +66,9 @@ type Body struct {
 	check   sync.Once
 	checked bool         // the bytes need no check (again)
 	lookups atomic.Int32 // how often a field was looked for in the bytes
+	index   sync.Once
+	fields  []span // of the outermost object
+	broken  bool   // the outermost object ends early
 
 	encode sync.Once
 	raw    []byte

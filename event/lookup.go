@@ -1,6 +1,9 @@
 package event
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Lookup is the value that a path of field names leads to; nil where it leads
 // nowhere. It equals what following the path through [Body.Value] gives, but a
@@ -21,9 +24,11 @@ func (b *Body) Lookup(path ...string) (any, error) {
 	if err := b.Check(); err != nil {
 		return nil, err
 	}
-	text := b.raw[skipSpace(b.raw, 0):]
-	for _, name := range path {
-		var err error
+	text, err := b.field(path[0])
+	if err != nil {
+		return nil, b.fault()
+	}
+	for _, name := range path[1:] {
 		if text, err = field(text, name); err != nil {
 			return nil, b.fault()
 		}
@@ -34,8 +39,34 @@ func (b *Body) Lookup(path ...string) (any, error) {
 	return fragment(text)
 }
 
-// maxLookups is after how many a body is decoded whole: each reads all of its bytes.
-const maxLookups = 8
+// maxLookups is after how many a body is decoded whole: what each leads to is read anew.
+const maxLookups = 16
+
+// span is where a field stands in a body's bytes: its key, without the quotes,
+// and its value. No body comes near 2 GiB.
+type span struct{ key, keyEnd, value, end int32 }
+
+// field is the text of a field of the outermost object, nil if it has no such
+// field. Where its fields are is found once.
+func (b *Body) field(name string) ([]byte, error) {
+	b.index.Do(func() {
+		text := b.raw[skipSpace(b.raw, 0):]
+		start := int32(len(b.raw) - len(text))
+		b.fields = make([]span, 0, 16)
+		b.broken = eachField(text, func(s span) {
+			b.fields = append(b.fields, span{start + s.key, start + s.keyEnd, start + s.value, start + s.end})
+		}) != nil
+	})
+	if b.broken {
+		return nil, errSyntax
+	}
+	for _, s := range slices.Backward(b.fields) {
+		if isKey(b.raw[s.key:s.keyEnd], name) {
+			return b.raw[s.value:s.end], nil
+		}
+	}
+	return nil, nil
+}
 
 // Check tells whether the bytes can be decoded, without keeping what they hold.
 func (b *Body) Check() error {
@@ -80,35 +111,45 @@ func fragment(text []byte) (any, error) {
 // object or has no such field. Of a name that is there twice the last one
 // counts, as everywhere.
 func field(text []byte, name string) (found []byte, err error) {
+	err = eachField(text, func(s span) {
+		if isKey(text[s.key:s.keyEnd], name) {
+			found = text[s.value:s.end]
+		}
+	})
+	return found, err
+}
+
+// eachField finds the fields of the object that a text begins with; none if it
+// begins with something else.
+func eachField(text []byte, found func(span)) error {
 	if at(text, 0) != '{' {
-		return nil, nil
+		return nil
 	}
-	text = text[skipSpace(text, 1):]
-	if at(text, 0) == '}' {
-		return nil, nil
+	key := skipSpace(text, 1)
+	if at(text, key) == '}' {
+		return nil
 	}
 	for {
-		quote := skipString(text, 0)
+		quote := skipString(text, key)
 		colon := skipColon(text, quote)
 		if colon < 0 {
-			return nil, errSyntax
+			return errSyntax
 		}
-		value := text[skipSpace(text, colon):]
-		end, _, err := Limits{}.scan(value)
+		value := skipSpace(text, colon)
+		length, _, err := Limits{}.scan(text[value:])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if isKey(text[1:quote-1], name) {
-			found = value[:end]
-		}
-		next := skipSpace(value, end)
-		switch at(value, next) {
+		end := value + length
+		found(span{int32(key + 1), int32(quote - 1), int32(value), int32(end)})
+		next := skipSpace(text, end)
+		switch at(text, next) {
 		case '}':
-			return found, nil
+			return nil
 		case ',':
-			text = value[skipSpace(value, next+1):]
+			key = skipSpace(text, next+1)
 		default:
-			return nil, errSyntax
+			return errSyntax
 		}
 	}
 }

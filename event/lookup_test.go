@@ -101,4 +101,15 @@ func BenchmarkLookup(b *testing.B) {
 			}
 		})
 	}
+	b.Run("three fields", func(b *testing.B) {
+		raw := benchmarkTexts()["order"]
+		for b.Loop() {
+			body := NewCheckedBody(JSON, raw)
+			for _, name := range []string{"id", "event", "amount"} {
+				if _, err := body.Lookup(name); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 }
