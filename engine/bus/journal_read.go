@@ -25,14 +25,10 @@ type entry struct {
 // half, at what was written in an earlier turn or not written to its end: that
 // was never confirmed.
 func (j *journal) read() (records []entry, err error) {
-	half := aligned(int(j.half))
 	for _, start := range []int64{0, j.half} {
-		if _, err := j.file.ReadAt(half, start); err != nil {
-			return nil, fmt.Errorf("cannot read the journal: %w", err)
-		}
-		found, err := readHalf(half)
+		found, err := j.readHalf(start)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cannot read the journal: %w", err)
 		}
 		records = append(records, found...)
 	}
@@ -40,7 +36,20 @@ func (j *journal) read() (records []entry, err error) {
 	return records, nil
 }
 
-func readHalf(half []byte) (records []entry, err error) {
+// readHalf reads a half; most often it is empty, which its first page shows.
+func (j *journal) readHalf(start int64) ([]entry, error) {
+	first := aligned(pageSize)
+	if _, err := j.file.ReadAt(first, start); err != nil || binary.LittleEndian.Uint32(first) == 0 {
+		return nil, err
+	}
+	half := aligned(int(j.half))
+	if _, err := j.file.ReadAt(half, start); err != nil {
+		return nil, err
+	}
+	return readEntries(half)
+}
+
+func readEntries(half []byte) (records []entry, err error) {
 	for at := 0; at+recordHead <= len(half); {
 		length := int(binary.LittleEndian.Uint32(half[at:]))
 		if length == 0 && at%pageSize != 0 { // the rest of a round's last page
@@ -70,7 +79,7 @@ func readHalf(half []byte) (records []entry, err error) {
 	return records, nil
 }
 
-var errJournal = errors.New("the journal holds a record that cannot be read")
+var errJournal = errors.New("a record is whole and cannot be understood")
 
 func readMessage(text []byte) (*nats.Msg, error) {
 	subject, text, ok := cutText(text)
