@@ -75,15 +75,21 @@ func newPublisher(conn *nats.Conn, suspect, full func()) (*publisher, error) {
 }
 
 // send sends a message at once. Messages are stored in the order of the calls.
-func (p *publisher) send(m *nats.Msg) *Pending { return p.post(m, false) }
+func (p *publisher) send(m *nats.Msg) *Pending { return p.post(m, newPending()) }
 
 // sendPlain is send, and what waits for it does not wait for the barrier.
-func (p *publisher) sendPlain(m *nats.Msg) *Pending { return p.post(m, true) }
+func (p *publisher) sendPlain(m *nats.Msg) *Pending {
+	w := newPending()
+	w.plain = true
+	return p.post(m, w)
+}
 
-func (p *publisher) post(m *nats.Msg, plain bool) *Pending {
-	w, number, err := p.enter(messageSize(m), plain)
+// post sends a message, of which w will tell what became.
+func (p *publisher) post(m *nats.Msg, w *Pending) *Pending {
+	number, err := p.enter(messageSize(m), w)
 	if err != nil {
-		return failed(err)
+		w.resolve(err)
+		return w
 	}
 	m.Reply = p.inbox + strconv.FormatUint(number, 36)
 	if err := p.conn.PublishMsg(m); err != nil && p.leave(number, true) != nil {
@@ -124,24 +130,23 @@ func (p *publisher) room() <-chan struct{} {
 }
 
 // enter notes a message about to be sent.
-func (p *publisher) enter(size int, plain bool) (*Pending, uint64, error) {
+func (p *publisher) enter(size int, w *Pending) (uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, 0, unavailable("it is closed")
+		return 0, unavailable("it is closed")
 	}
 	if len(p.free) == 0 || p.bytes >= maxOpenBytes {
-		return nil, 0, unavailable("%d messages are waiting for its answer", p.open())
+		return 0, unavailable("%d messages are waiting for its answer", p.open())
 	}
-	w := newPending()
-	w.size, w.sent, w.plain = size, time.Now(), plain
+	w.size, w.sent = size, time.Now()
 	last := len(p.free) - 1
 	n := p.free[last]
 	p.free = p.free[:last]
 	p.slots[n].pending = w
 	p.bytes += size
 	p.busy.Store(int64(p.open()))
-	return w, p.slots[n].age*maxOpen + uint64(n), nil
+	return p.slots[n].age*maxOpen + uint64(n), nil
 }
 
 // open is how many messages are. It is called with the lock held.
