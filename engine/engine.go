@@ -117,6 +117,7 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.store.bus = e.bus
+	k.keys.bus.Store(e.bus)
 	e.metrics.WatchIDs(e.ids)
 	if e.door, err = e.newDoor(p.config.Server); err != nil {
 		return nil, err

@@ -121,6 +121,7 @@ type Bus struct {
 
 	consumers consumers
 	ledger    ledger
+	keys      keys
 	ids       *ids
 	idsDue    chan struct{} // tells the keeper of the ids that there is something to do
 	warnedAt  time.Time     // when it last said that ids are forgotten early

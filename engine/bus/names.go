@@ -56,6 +56,8 @@ func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoi
 
 func (n names) leaseSubject() string { return n.prefix + ".control.owner" }
 
+func (n names) keysSubject(source string) string { return n.prefix + ".control.keys." + source }
+
 func (n names) idsSubject(number uint64) string {
 	return fmt.Sprintf("%s.control.ids.%d", n.prefix, number)
 }
