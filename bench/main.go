@@ -5,6 +5,7 @@
 //
 //	go run ./bench                      the whole table
 //	go run ./bench -scenario http       one scenario
+//	go run ./bench -scenario door       what ids and a preset cost at the door
 //	go run ./bench -rounds 1 -time 2s   a quick look
 package main
 

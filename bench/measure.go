@@ -19,12 +19,12 @@ type options struct {
 	conns    int
 }
 
-var scenarios = []string{"all", "file", "http", "steady"}
+var scenarios = []string{"all", "file", "http", "steady", "door"}
 
 func parseOptions(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.StringVar(&o.scenario, "scenario", "all", "all, file (closed loop to a file sink), http (closed loop to an HTTP sink) or steady (fixed rate to an HTTP sink)")
+	f.StringVar(&o.scenario, "scenario", "all", "all, file (closed loop to a file sink), http (closed loop to an HTTP sink), steady (fixed rate to an HTTP sink), or door, which all leaves out (closed loop to several sources)")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds; the table shows medians")
 	f.DurationVar(&o.time, "time", 4*time.Second, "how long each load lasts")
 	f.IntVar(&o.rate, "rate", 1000, "requests a second of the steady load")
@@ -61,6 +61,7 @@ type results struct {
 	limitCPU           []time.Duration
 	limitSteady        []flow // only the answers' times
 	file, http, steady []flow
+	door               [len(doors)][]flow
 	idle, end          int64 // RSS in bytes
 }
 
@@ -69,7 +70,7 @@ const maxRequests = 50_000
 
 func measure(ctx context.Context, o options) error {
 	fmt.Fprintln(os.Stderr, "bench: building and starting")
-	r, err := build(ctx)
+	r, err := build(ctx, o.scenario)
 	if err != nil {
 		return err
 	}
@@ -106,6 +107,9 @@ func (b *bench) round(ctx context.Context) error {
 		return err
 	}
 	fixed := loadOptions{addr: b.rig.doorAddr, conns: b.conns, time: b.time, count: maxRequests * max(1, int(b.time/(4*time.Second)))}
+	if b.scenario == "door" {
+		return b.measureDoor(ctx, fixed)
+	}
 	steady := fixed
 	steady.rate, steady.count = b.rate, b.steadyCount()
 	for _, s := range []struct {
@@ -152,7 +156,7 @@ func (b *bench) measureLimit(ctx context.Context) error {
 	}
 	b.limit = append(b.limit, l.rate())
 	b.limitCPU = append(b.limitCPU, (after-before)/time.Duration(l.accepted()))
-	if b.scenario == "file" || b.scenario == "http" {
+	if b.scenario != "all" && b.scenario != "steady" {
 		return nil
 	}
 	steady := loadOptions{addr: b.rig.limitAddr, path: "/", conns: b.conns, time: b.time, rate: b.rate, count: b.steadyCount()}

@@ -17,6 +17,8 @@ const (
 	targetHTTP     = 0.15
 	targetAnswer   = 15 * time.Millisecond
 	targetIdle     = 60 << 20
+	targetIDs      = 0.85 // of what a source without ids accepts
+	targetPreset   = 0.95 // of what a source with ids accepts
 )
 
 // report prints the table. Its error tells of lost events; a missed target is only marked.
@@ -28,6 +30,7 @@ func (b *bench) report(out io.Writer, o options) error {
 	t.row("limit: net/http, signature checked, nothing stored", perSecond(t.limit), "1.00", "")
 	limitCPU := median(b.limitCPU)
 	t.row("limit: CPU per request", short(limitCPU), "1.00", "")
+	t.door(b.door)
 	t.flow("to a file", b.file, targetFile)
 	t.flow("to HTTP", b.http, targetHTTP)
 	t.cpu("CPU per event, to a file", b.file, limitCPU)
@@ -49,7 +52,7 @@ func (b *bench) report(out io.Writer, o options) error {
 }
 
 func (b *bench) totals() (lost, doubled, refused int) {
-	for _, f := range slices.Concat(b.file, b.http, b.steady) {
+	for _, f := range slices.Concat(b.file, b.http, b.steady, slices.Concat(b.door[:]...)) {
 		lost, doubled, refused = lost+f.lost, doubled+f.doubled, refused+f.refused
 	}
 	return lost, doubled, refused

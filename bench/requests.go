@@ -33,6 +33,14 @@ func buildBody(id string) []byte {
 	return []byte(start + strings.Repeat("x", bodySize-len(start)-len(end)) + end)
 }
 
+// proof are the headers of a request that say who sent it.
+func proof(path, id, signature string) string {
+	if path == githubPath {
+		return "X-Hub-Signature-256: sha256=" + signature + "\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: " + id
+	}
+	return signatureHeader + ": sha256=" + signature
+}
+
 // buildRequests are signed requests as they go over the wire, one for each
 // index, made before the clock starts so that the generator costs little.
 func buildRequests(path string, run, count int) [][]byte {
@@ -42,9 +50,10 @@ func buildRequests(path string, run, count int) [][]byte {
 		body := buildBody(eventID(run, i))
 		mac.Reset()
 		mac.Write(body)
+		signature := hex.EncodeToString(mac.Sum(nil))
 		requests[i] = fmt.Appendf(make([]byte, 0, bodySize+256),
-			"POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: sha256=%s\r\n\r\n%s",
-			path, len(body), signatureHeader, hex.EncodeToString(mac.Sum(nil)), body)
+			"POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n\r\n%s",
+			path, len(body), proof(path, eventID(run, i), signature), body)
 	}
 	return requests
 }

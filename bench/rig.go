@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -55,7 +57,7 @@ pipelines:
 `
 
 // build makes the folder, the binary and the configuration, and starts the processes.
-func build(ctx context.Context) (_ *rig, err error) {
+func build(ctx context.Context, scenario string) (_ *rig, err error) {
 	r := &rig{}
 	if r.self, err = os.Executable(); err != nil {
 		return nil, err
@@ -77,15 +79,19 @@ func build(ctx context.Context) (_ *rig, err error) {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/trotline/trotline/cmd/trotline").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build trotline: %w\n%s", err, out)
 	}
-	text := fmt.Sprintf(configuration, r.doorAddr, r.adminAddr, signatureHeader, secret, r.deliveryAddr)
-	file := filepath.Join(r.folder, "pipelines.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return nil, err
+	texts := map[string]string{"pipelines.yaml": fmt.Sprintf(configuration, r.doorAddr, r.adminAddr, signatureHeader, secret, r.deliveryAddr)}
+	if scenario == "door" {
+		texts["door.yaml"] = fmt.Sprintf(doorConfiguration, signatureHeader, secret)
 	}
-	return r, r.start(ctx, binary, file)
+	for name, text := range texts {
+		if err := os.WriteFile(filepath.Join(r.folder, name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.start(ctx, binary, slices.Collect(maps.Keys(texts)))
 }
 
-func (r *rig) start(ctx context.Context, binary, file string) (err error) {
+func (r *rig) start(ctx context.Context, binary string, files []string) (err error) {
 	if r.limit, err = begin(r.folder, "limit", r.self, "limit", "-addr", r.limitAddr); err != nil {
 		return err
 	}
@@ -98,7 +104,7 @@ func (r *rig) start(ctx context.Context, binary, file string) (err error) {
 	if err := r.receiver.awaitReady(ctx, func() bool { return listening(r.deliveryAddr) && listening(r.controlAddr) }); err != nil {
 		return err
 	}
-	if r.trotline, err = begin(r.folder, "trotline", binary, "run", file); err != nil {
+	if r.trotline, err = begin(r.folder, "trotline", binary, append([]string{"run"}, files...)...); err != nil {
 		return err
 	}
 	return r.trotline.awaitReady(ctx, func() bool { return r.get("http://"+r.adminAddr+"/readyz", nil) == nil })

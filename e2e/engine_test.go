@@ -89,7 +89,7 @@ func (e *engine) serve(settings string) {
 }
 
 func (e *engine) head() string {
-	return fmt.Sprintf("server:\n  listen: %q\n  admin: {listen: %q}\n%snats:\n  embedded: {dir: %q, max_disk: 512MiB}\n", e.door, e.admin, e.server, e.data)
+	return fmt.Sprintf("server:\n  listen: %q\n  admin: {listen: %q}\n%snats:\n  embedded: {dir: %q, max_disk: 640MiB}\n", e.door, e.admin, e.server, e.data)
 }
 
 // start starts the process and waits until it is ready.

@@ -79,7 +79,21 @@ pipelines:
 	await(t, 2*time.Minute, "deliveries come to an end", func() bool {
 		return len(second.missing(ids)) == 0 || time.Since(second.last()) > quiet
 	})
+	if durability == "disk" {
+		checkKnown(t, e, ids)
+	}
 	return len(second.missing(ids)), len(ids)
+}
+
+// checkKnown sends accepted events again: each must be a duplicate.
+func checkKnown(t *testing.T, e *engine, ids map[string]bool) {
+	t.Helper()
+	for id := range ids {
+		body := fmt.Appendf(nil, `{"id":%q}`, id)
+		if a := deliver(t, http.DefaultClient, e.door, body, sign(body)); a.status != http.StatusAccepted || !a.Duplicate {
+			t.Fatalf("%s was accepted before the cut, and is answered %+v when it comes again", id, a)
+		}
+	}
 }
 
 // quiet is how long nothing must arrive until nothing more is expected: longer

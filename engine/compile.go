@@ -18,12 +18,13 @@ type kinds struct {
 	transforms map[string]event.TransformKind
 	sinks      map[string]event.SinkKind
 	split      func(list event.Expr) event.Transform
+	keys       *keyring
 }
 
 func indexKinds(k event.Kinds) kinds {
 	x := kinds{
 		sources: make(map[string]event.SourceKind), transforms: make(map[string]event.TransformKind),
-		sinks: make(map[string]event.SinkKind), split: k.Split,
+		sinks: make(map[string]event.SinkKind), split: k.Split, keys: new(keyring),
 	}
 	for _, s := range k.Sources {
 		x.sources[s.Name] = s
@@ -50,7 +51,7 @@ func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Proble
 	rules, problems := k.compileRules(c, log)
 	p.rules = rules
 	for _, s := range c.Sources {
-		source, err := k.sources[s.Kind].Open(s.Settings, event.SourceOptions{Name: s.Name, Log: log})
+		source, err := k.sources[s.Kind].Open(s.Settings, event.SourceOptions{Name: s.Name, Log: log, Keeper: k.keys.of(s.Name)})
 		if err != nil {
 			problems = append(problems, problemAt(s.Pos, "source %s: %v", s.Name, err))
 			continue

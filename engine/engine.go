@@ -117,6 +117,8 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.store.bus = e.bus
+	k.keys.bus.Store(e.bus)
+	e.metrics.WatchIDs(e.ids)
 	if e.door, err = e.newDoor(p.config.Server); err != nil {
 		return nil, err
 	}
@@ -129,7 +131,7 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 func (e *Engine) busOptions(c *config.Config) bus.Options {
 	o := bus.Options{
 		Prefix: c.NATS.Prefix, Replicas: c.NATS.Replicas,
-		Durable: c.Durability != "os", Dedupe: c.Dedupe.Std(),
+		Durable: c.Durability != "os", Dedupe: c.Dedupe.Window.Std(), MaxIDs: c.Dedupe.MaxIDs,
 		DeadAge: c.Retention.Dead.Std(), EventsAge: c.Retention.Events.Std(),
 		MaxPayload: largestBody(c), Log: e.log,
 	}
@@ -215,6 +217,12 @@ func (e *Engine) Close(ctx context.Context) error {
 	clear(e.pipelines)
 	clear(e.sinks)
 	return errors.Join(errs...)
+}
+
+// ids are the figures of the ids that are remembered.
+func (e *Engine) ids() (known, most, early float64) {
+	s := e.bus.IDs()
+	return float64(s.Known), float64(s.Most), float64(s.Early)
 }
 
 // Addr is where the door listens.

@@ -12,8 +12,8 @@ import (
 // Append sends an event to the events stream. generation is the one whose
 // rules made it; if that is not the one in force any more, the answer is
 // [ErrStale] and nothing is stored. An event whose sender gave it an id (ID and
-// Stamp differ) is stored once while the id is remembered. Events are stored in
-// the order of the calls.
+// Stamp differ) is stored once while the id is remembered; the second is answered
+// no sooner than the first. Events are stored in the order of the calls.
 func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 	if err := b.health.err(); err != nil {
 		return failed(err)
@@ -25,6 +25,10 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 	if err != nil {
 		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
 	}
+	key, named := keyOf(e)
+	if named && b.server == nil {
+		m.Header.Set(nats.MsgIdHdr, key.String())
+	}
 	b.cut.RLock()
 	defer b.cut.RUnlock()
 	if generation != b.generation {
@@ -33,11 +37,18 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 	if err := b.health.err(); err != nil {
 		return failed(err) // a cut that failed meanwhile
 	}
-	b.sent(len(m.Data))
-	if b.cutting.Load() {
-		return b.publisher.send(m)
+	p := newPending()
+	if named {
+		if answer := b.ids.claim(key, p); answer != nil {
+			return answer
+		}
 	}
-	return b.publisher.sendJournaled(m)
+	b.sent(len(m.Data))
+	to := inJournal
+	if b.cutting.Load() || !b.journal.fits(m) {
+		to = behindBarrier
+	}
+	return b.publisher.post(m, p, to)
 }
 
 // Hand sends a delivery to its sink's queue. Handing over the same delivery

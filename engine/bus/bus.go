@@ -58,6 +58,9 @@ type Options struct {
 	Durable bool
 	// Dedupe is how long an event's id is remembered; 0 is two minutes.
 	Dedupe time.Duration
+	// MaxIDs is how many ids are remembered at the most: beyond it the oldest are
+	// forgotten early. 0 is 4 million, or fewer if MaxDisk has no room for them.
+	MaxIDs int
 	// DeadAge is how long dead letters are kept; 0 is for good.
 	DeadAge time.Duration
 	// EventsAge is how long events are kept once every pipeline has handled
@@ -122,6 +125,10 @@ type Bus struct {
 
 	consumers consumers
 	ledger    ledger
+	keys      keys
+	ids       *ids
+	idsDue    chan struct{} // tells the keeper of the ids that there is something to do
+	warnedAt  time.Time     // when it last said that ids are forgotten early
 
 	leased uint64      // where our name stands in the control stream of a server elsewhere
 	lost   atomic.Bool // another engine has taken the prefix

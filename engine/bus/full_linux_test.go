@@ -72,6 +72,7 @@ func TestFullDisk(t *testing.T) {
 	eventually(t, "the bus is well again", func() bool {
 		b.mendedAt = time.Time{}
 		b.watch(soon(t))
+		b.keepIDs(soon(t))
 		return b.Healthy() == nil
 	})
 	b.publisher.timeout = openTimeout

@@ -24,6 +24,7 @@ const (
 	causeDisk                    // the disk is nearly full
 	causeConnection              // the server cannot be reached
 	causeCut                     // it is not known whether a cut is in force
+	causeDoubt                   // it is not known which events are stored
 	causes
 )
 

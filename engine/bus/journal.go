@@ -92,8 +92,9 @@ func (j *journal) fill() error {
 	return j.file.Sync()
 }
 
-// fits tells whether a message may stand in the journal. A larger one waits for the barrier.
-func (j *journal) fits(m *nats.Msg) bool { return int64(messageSize(m)) < j.half/4 }
+// fits tells whether a message may stand in the journal. A larger one waits for
+// the barrier, as all do where there is no journal.
+func (j *journal) fits(m *nats.Msg) bool { return j != nil && int64(messageSize(m)) < j.half/4 }
 
 // write makes a round: what is in it is durable when it returns.
 func (j *journal) write(round []*Pending) error {

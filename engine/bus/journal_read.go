@@ -157,21 +157,21 @@ func (b *Bus) missing(ctx context.Context, records []entry) (missing []entry, er
 		return nil, err
 	}
 	from := max(records[len(records)-1].durable+1, info.State.FirstSeq)
-	stamps := make(map[string]bool)
+	there := make(map[string]bool)
 	err = b.scan(ctx, b.names.events(), query{Sequence: from}, func(m *found) bool {
-		stamps[stamp(m.header, m.data)] = true
+		there[identity(m.header, m.data)] = true
 		return true
 	})
 	for _, r := range records {
-		if r.sequence >= from && !stamps[stamp(r.message.Header, r.message.Data)] {
+		if r.sequence >= from && !there[identity(r.message.Header, r.message.Data)] {
 			missing = append(missing, r)
 		}
 	}
 	return missing, err
 }
 
-// stamp is what tells an event from all others; "" of what is no event.
-func stamp(header nats.Header, data []byte) string {
+// identity is what tells an event from all others; "" of what is no event.
+func identity(header nats.Header, data []byte) string {
 	e, _, err := decodeEvent(header, data)
 	if err != nil {
 		return ""

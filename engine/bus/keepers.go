@@ -22,6 +22,7 @@ func (b *Bus) startKeepers() {
 	b.every(watchPeriod, b.lookNow, b.watch)
 	b.every(trimPeriod, b.wake, b.trim)
 	b.every(savePeriod, nil, b.save)
+	b.every(idsPeriod, b.idsDue, b.keepIDs)
 }
 
 // keep runs a function in the background. Its ctx ends when the bus is closed.
@@ -153,6 +154,9 @@ func (b *Bus) trimEvents(ctx context.Context) error {
 	}
 	if below = min(below, handled+1); below <= state.FirstSeq {
 		return nil
+	}
+	if below, err = b.writtenBelow(ctx, below, state.LastSeq); err != nil || below <= state.FirstSeq {
+		return err
 	}
 	return b.purge(ctx, b.names.events(), jetstream.WithPurgeSequence(below))
 }

@@ -6,9 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"crypto/sha256"
-	"encoding/base64"
-
 	"github.com/nats-io/nats.go"
 
 	"github.com/trotline/trotline/event"
@@ -21,17 +18,7 @@ func (n names) encodeEvent(e *event.Event, generation uint64) (*nats.Msg, error)
 		return nil, err
 	}
 	d.fields.number(fldGeneration, generation)
-	return d.message(n.eventSubject(e.Source), eventID(e)), nil
-}
-
-// eventID is what a second delivery of an event is known by; "" when its sender
-// did not name it. It is short, because JetStream keeps it in memory.
-func eventID(e *event.Event) string {
-	if e.ID == e.Stamp {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(e.Source + "\x00" + e.ID))
-	return base64.RawURLEncoding.EncodeToString(sum[:18])
+	return d.message(n.eventSubject(e.Source), ""), nil
 }
 
 func decodeEvent(header nats.Header, data []byte) (*event.Event, uint64, error) {

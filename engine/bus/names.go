@@ -28,6 +28,8 @@ func (n names) control() string { return n.prefix + "_control" }
 
 func (n names) eventSubject(source string) string { return n.prefix + ".events." + token(source) }
 
+func (n names) eventSubjects() string { return n.prefix + ".events.*" }
+
 // noSubject is a subject of the events stream that no source can have: names
 // hold no hyphen.
 func (n names) noSubject() string { return n.prefix + ".events.-" }
@@ -53,6 +55,14 @@ func (n names) deadSubject(d *Dead) string {
 func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoint" }
 
 func (n names) leaseSubject() string { return n.prefix + ".control.owner" }
+
+func (n names) keysSubject(source string) string { return n.prefix + ".control.keys." + source }
+
+func (n names) idsSubject(number uint64) string {
+	return fmt.Sprintf("%s.control.ids.%d", n.prefix, number)
+}
+
+func (n names) idsSubjects() string { return n.prefix + ".control.ids.*" }
 
 func (n names) generationSubject(number uint64) string {
 	return fmt.Sprintf("%s.control.generation.%d", n.prefix, number)

@@ -26,7 +26,7 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 	if o.MaxPayload+(64<<10) > largestMessage {
 		return nil, fmt.Errorf("max_body is %s; JetStream keeps no message of more than %s", event.Size(o.MaxPayload), event.Size(largestMessage))
 	}
-	b := &Bus{options: o, names: n, log: o.Log, space: diskSpace, wake: make(chan struct{}, 1), lookNow: make(chan struct{}, 1)}
+	b := &Bus{options: o, names: n, log: o.Log, space: diskSpace, wake: make(chan struct{}, 1), lookNow: make(chan struct{}, 1), idsDue: make(chan struct{}, 1)}
 	b.running, b.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -41,6 +41,7 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 	if err != nil {
 		return nil, err
 	}
+	b.ids = newIDs(b.options.Dedupe, b.mostIDs(), b.lookAfterIDs, b.unsure)
 	if err = b.connect(); err != nil {
 		return nil, err
 	}
@@ -62,6 +63,12 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 		if err = b.restore(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if err = b.recallIDs(ctx); err != nil {
+		return nil, err
+	}
+	if err = b.recallKeys(ctx); err != nil {
+		return nil, err
 	}
 	b.startKeepers()
 	return b, nil

@@ -11,7 +11,7 @@ import (
 
 // Ack is what the store says of a message it has.
 type Ack struct {
-	Sequence  uint64 // its place in its stream; of a duplicate, the place of the first one
+	Sequence  uint64 // its place in its stream; 0 where that is not known of a duplicate
 	Duplicate bool   // the store had it already
 }
 
@@ -25,6 +25,11 @@ type Pending struct {
 	sent  time.Time // when it was sent
 	to    place     // where it has to be
 	entry *nats.Msg // the message, if it is to stand in the journal
+
+	ids   *ids     // told first what became of it; nil for what has no id
+	key   eventKey // its id
+	after uint64   // a sequence before its own
+	first *Pending // the same event, sent before: what becomes of it is the answer here
 }
 
 func newPending() *Pending { return &Pending{done: make(chan struct{})} }
@@ -36,10 +41,34 @@ func failed(err error) *Pending {
 	return p
 }
 
+// duplicate is a message of which the store has the first one.
+func duplicate() *Pending {
+	p := newPending()
+	p.ack.Duplicate = true
+	p.resolve(nil)
+	return p
+}
+
+// again is the same event as p, sent while p is on its way.
+func (p *Pending) again() *Pending { return &Pending{done: p.done, first: p} }
+
 // resolve ends the waiting. It is called once, by whoever took the message off the list.
 func (p *Pending) resolve(err error) {
 	p.err = err
+	if p.ids != nil {
+		p.ids.settle(p)
+	}
 	close(p.done)
+}
+
+// result is what became of the message; done is closed.
+func (p *Pending) result() (Ack, error) {
+	if p.first == nil {
+		return p.ack, p.err
+	}
+	ack, err := p.first.result()
+	ack.Duplicate = err == nil
+	return ack, err
 }
 
 // Wait returns once the message is durable. It ends by itself when the store
@@ -49,16 +78,16 @@ func (p *Pending) resolve(err error) {
 func (p *Pending) Wait(ctx context.Context) (Ack, error) {
 	if ctx.Done() == nil { // the usual case at the door, and a cheaper wait
 		<-p.done
-		return p.ack, p.err
+		return p.result()
 	}
 	select {
 	case <-p.done:
-		return p.ack, p.err
+		return p.result()
 	default:
 	}
 	select {
 	case <-p.done:
-		return p.ack, p.err
+		return p.result()
 	case <-ctx.Done():
 		return Ack{}, ctx.Err()
 	}

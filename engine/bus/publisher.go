@@ -77,18 +77,10 @@ func newPublisher(conn *nats.Conn, suspect, full func()) (*publisher, error) {
 }
 
 // send sends a message at once. Messages are stored in the order of the calls.
-func (p *publisher) send(m *nats.Msg) *Pending { return p.post(m, behindBarrier) }
+func (p *publisher) send(m *nats.Msg) *Pending { return p.post(m, newPending(), behindBarrier) }
 
 // sendPlain is send, and what waits for it does not wait for the barrier.
-func (p *publisher) sendPlain(m *nats.Msg) *Pending { return p.post(m, confirmed) }
-
-// sendJournaled is send for an event, and what waits for it waits for the journal.
-func (p *publisher) sendJournaled(m *nats.Msg) *Pending {
-	if p.journal == nil || !p.journal.fits(m) {
-		return p.send(m)
-	}
-	return p.post(m, inJournal)
-}
+func (p *publisher) sendPlain(m *nats.Msg) *Pending { return p.post(m, newPending(), confirmed) }
 
 // place is where a message has to be before who waits for it is told.
 type place int
@@ -100,10 +92,12 @@ const (
 	places
 )
 
-func (p *publisher) post(m *nats.Msg, to place) *Pending {
-	w, number, err := p.enter(m, to)
+// post sends a message, of which w will tell when it is in its place.
+func (p *publisher) post(m *nats.Msg, w *Pending, to place) *Pending {
+	number, err := p.enter(m, w, to)
 	if err != nil {
-		return failed(err)
+		w.resolve(err)
+		return w
 	}
 	m.Reply = p.inbox + strconv.FormatUint(number, 36)
 	if err := p.conn.PublishMsg(m); err != nil && p.leave(number, true) != nil {
@@ -144,16 +138,15 @@ func (p *publisher) room() <-chan struct{} {
 }
 
 // enter notes a message about to be sent.
-func (p *publisher) enter(m *nats.Msg, to place) (*Pending, uint64, error) {
+func (p *publisher) enter(m *nats.Msg, w *Pending, to place) (uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, 0, unavailable("it is closed")
+		return 0, unavailable("it is closed")
 	}
 	if len(p.free) == 0 || p.bytes >= maxOpenBytes {
-		return nil, 0, unavailable("%d messages are waiting for its answer", p.open())
+		return 0, unavailable("%d messages are waiting for its answer", p.open())
 	}
-	w := newPending()
 	w.size, w.sent, w.to = messageSize(m), time.Now(), to
 	if to == inJournal {
 		w.entry = m
@@ -164,7 +157,7 @@ func (p *publisher) enter(m *nats.Msg, to place) (*Pending, uint64, error) {
 	p.slots[n].pending = w
 	p.bytes += w.size
 	p.busy[to].Add(1)
-	return w, p.slots[n].age*maxOpen + uint64(n), nil
+	return p.slots[n].age*maxOpen + uint64(n), nil
 }
 
 // open is how many messages are. It is called with the lock held.
@@ -217,10 +210,6 @@ func (p *publisher) answered(m *nats.Msg) {
 	case err != nil || p.barrier == nil || w.to == confirmed:
 		w.resolve(err)
 	case w.to == inJournal:
-		if w.ack.Duplicate { // the first one may be on its way to either place
-			p.barrier.join(w)
-			return
-		}
 		p.journal.stored.Store(w.ack.Sequence)
 		p.entries.join(w)
 	default:

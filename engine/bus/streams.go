@@ -27,6 +27,10 @@ const minDisk = 64 << 20
 // seconds of the restart; one that is not answered tries again as soon.
 const handOverWindow = 2 * time.Minute
 
+// answerWindow is how long JetStream itself remembers the id of an event, which
+// it is told in a cluster alone: there a message may arrive after it was given up.
+const answerWindow = 2 * time.Minute
+
 // formatKey is where a stream says which format it was written in.
 const formatKey = "trotline-format"
 
@@ -45,8 +49,11 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 		return c
 	}
 	n := b.names
-	events := base(n.events(), eventsShare, n.prefix+".events.*", n.cutSubject())
-	events.Duplicates = b.options.Dedupe
+	events := base(n.events(), eventsShare, n.eventSubjects(), n.cutSubject())
+	events.Duplicates = answerWindow
+	if b.server != nil {
+		events.Duplicates = time.Second // a start reads as much
+	}
 
 	work := base(n.work(), workShare, n.prefix+".work.>")
 	work.Retention, work.Duplicates = jetstream.WorkQueuePolicy, handOverWindow

@@ -28,8 +28,8 @@ type Config struct {
 
 	Server     Server
 	NATS       NATS
-	Durability string         // disk, or os
-	Dedupe     event.Duration // how long an event's id is remembered
+	Durability string // disk, or os
+	Dedupe     Dedupe
 	Retention  Retention
 
 	// Places are where the settings above stand, by their words: server, server.listen, …
@@ -119,6 +119,12 @@ type Embedded struct {
 type Retention struct {
 	Events event.Duration `yaml:"events" min:"1s" doc:"how long handled events stay for replay (7d)"`
 	Dead   event.Duration `yaml:"dead" min:"1s" doc:"how long dead letters stay (30d)"`
+}
+
+// Dedupe is how ids of events are remembered, so that a second delivery of one is no second event.
+type Dedupe struct {
+	Window event.Duration `yaml:"window" min:"1s" short:"true" doc:"how long an event's id is remembered (72h)"`
+	MaxIDs int            `yaml:"max_ids" min:"1000" doc:"how many ids are remembered at the most; beyond it the oldest are forgotten early (4 million, or as many as a fortieth of max_disk holds)"`
 }
 
 // Source is a place where events come in.

@@ -239,7 +239,7 @@ func TestStoredGeneration(t *testing.T) {
 	if len(c.Sources) != 1 || c.Sources[0].Name != "shop" || len(c.Sinks) != 0 {
 		t.Errorf("sources %v, sinks %v", c.Sources, c.Sinks)
 	}
-	now.Sources, c.Sources, now.Sinks, now.Server, now.NATS, now.Dedupe, now.Durability, now.Retention = nil, nil, nil, c.Server, c.NATS, 0, "", c.Retention
+	now.Sources, c.Sources, now.Sinks, now.Server, now.NATS, now.Dedupe, now.Durability, now.Retention = nil, nil, nil, c.Server, c.NATS, c.Dedupe, "", c.Retention
 	if got, want := dump(c), dump(now); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -17,12 +17,12 @@ import (
 
 // top are the words at the top of a file.
 type top struct {
-	Version    int            `yaml:"version" min:"1" doc:"the language's version: 1"`
-	Server     Server         `yaml:"server" doc:"where webhooks arrive"`
-	NATS       NATS           `yaml:"nats" doc:"where events are stored; an embedded server when left out"`
-	Durability string         `yaml:"durability" enum:"disk,os" doc:"disk: a 2xx means it is on the disk; os: it survives our crash, not a power cut (disk)"`
-	Dedupe     event.Duration `yaml:"dedupe" min:"1s" doc:"how long an event's id is remembered (72h)"`
-	Retention  Retention      `yaml:"retention" doc:"how long handled events and dead letters stay"`
+	Version    int       `yaml:"version" min:"1" doc:"the language's version: 1"`
+	Server     Server    `yaml:"server" doc:"where webhooks arrive"`
+	NATS       NATS      `yaml:"nats" doc:"where events are stored; an embedded server when left out"`
+	Durability string    `yaml:"durability" enum:"disk,os" doc:"disk: a 2xx means it is on the disk; os: it survives our crash, not a power cut (disk)"`
+	Dedupe     Dedupe    `yaml:"dedupe" doc:"how long an event's id is remembered (72h), and how many are"`
+	Retention  Retention `yaml:"retention" doc:"how long handled events and dead letters stay"`
 }
 
 // sections are the words at the top that hold named things, and may stand in several files.
@@ -36,7 +36,7 @@ func topDefaults() *top {
 		Server:     Server{Listen: ":8080", Admin: Admin{Listen: "127.0.0.1:8081"}, Limits: Limits{MaxBody: 5 << 20}},
 		NATS:       NATS{Replicas: 1, Prefix: "trotline"},
 		Durability: "disk",
-		Dedupe:     event.Duration(72 * time.Hour),
+		Dedupe:     Dedupe{Window: event.Duration(72 * time.Hour)},
 		Retention:  Retention{Events: event.Duration(7 * 24 * time.Hour), Dead: event.Duration(30 * 24 * time.Hour)},
 	}
 }

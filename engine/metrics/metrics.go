@@ -41,11 +41,13 @@ type Metrics struct {
 	streamBytes  *prometheus.GaugeVec
 	streamMax    *prometheus.GaugeVec
 	streamEvents *prometheus.GaugeVec
+
+	ids func() (known, most, early float64)
 }
 
 // New makes the figures and the registry they stand in, beside those of Go and of the process.
 func New() *Metrics {
-	m := &Metrics{Registry: prometheus.NewRegistry()}
+	m := &Metrics{Registry: prometheus.NewRegistry(), ids: func() (known, most, early float64) { return 0, 0, 0 }}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	m.accepted = m.counter("accepted_total", "Events stored and answered with 2xx.", "source")
@@ -76,7 +78,26 @@ func New() *Metrics {
 	m.streamBytes = m.gauge("stream_bytes", "Space a stream takes.", "stream")
 	m.streamMax = m.gauge("stream_max_bytes", "Space a stream may take.", "stream")
 	m.streamEvents = m.gauge("stream_messages", "Messages in a stream.", "stream")
+	m.watched()
 	return m
+}
+
+// WatchIDs tells where the figures of the remembered ids come from: it is asked
+// whenever they are. It is called before anybody asks.
+func (m *Metrics) WatchIDs(ids func() (known, most, early float64)) { m.ids = ids }
+
+func (m *Metrics) watched() {
+	options := func(name, help string) prometheus.Opts {
+		return prometheus.Opts{Namespace: "trotline", Name: name, Help: help}
+	}
+	m.Registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(options("dedupe_ids", "Ids of events that are remembered.")),
+			func() float64 { known, _, _ := m.ids(); return known }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts(options("dedupe_max_ids", "Ids that can be remembered; beyond it the oldest are forgotten early.")),
+			func() float64 { _, most, _ := m.ids(); return most }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts(options("dedupe_forgotten_early_total", "Ids forgotten before their time, because there was no room for more.")),
+			func() float64 { _, _, early := m.ids(); return early }),
+	)
 }
 
 func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {

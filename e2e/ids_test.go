@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	mib = 1 << 20
+	// most is what a million ids, and the load that brought them, may add to the engine's memory, in MiB.
+	most = 200
+)
+
+// TestAMillionIDs has the engine remember a million ids (a tenth of that unless
+// the long variants are wanted) of events that are long gone, across a kill -9.
+func TestAMillionIDs(t *testing.T) {
+	slow(t)
+	batches := 100
+	if long {
+		batches = 1000
+	}
+	e := newEngine(t, `
+retention: {events: 1s}
+sources:
+  hub: {path: /hooks/hub, verify: none, decode: cloudevents}
+sinks:
+  nowhere: {type: stdout}
+pipelines:
+  all:
+    from: hub
+    steps: [{filter: "false"}]
+    to: [nowhere]
+`)
+	e.start()
+	idle := e.metric("process_resident_memory_bytes")
+	for n := range batches {
+		e.batch(n)
+	}
+	await(t, time.Minute, "everything is handled", func() bool { return e.metric("trotline_backlog") == 0 })
+	await(t, time.Minute, "the events are gone", func() bool { return e.metric("trotline_stream_messages", `stream="events"`) < batchSize })
+	loaded := e.metric("process_resident_memory_bytes")
+	known := e.metric("trotline_dedupe_ids")
+	e.kill()
+	before := time.Now()
+	e.start()
+	restart, restarted := time.Since(before), e.metric("process_resident_memory_bytes")
+	t.Logf("%.0f ids: %.0f MiB idle, %.0f after the load, %.0f after a restart of %s", known, idle/mib, loaded/mib, restarted/mib, restart.Round(time.Millisecond))
+	if more := (max(loaded, restarted) - idle) / mib; more > most {
+		t.Errorf("they take %.0f MiB, more than %d", more, most)
+	}
+	if n := e.metric("trotline_dedupe_ids"); n != known || n != float64(batches*batchSize) {
+		t.Errorf("%.0f ids were remembered, and %.0f after a kill -9; want %d", known, n, batches*batchSize)
+	}
+	for _, n := range []int{0, batches / 2, batches - 1} {
+		if again := e.batch(n); again != batchSize {
+			t.Errorf("batch %d: %d of %d are taken for duplicates after a kill -9", n, again, batchSize)
+		}
+	}
+}
+
+const batchSize = 1000
+
+// batch sends a thousand events in one request, again if need be, and returns how many were duplicates.
+func (e *engine) batch(n int) (duplicates int) {
+	e.t.Helper()
+	var events []string
+	for i := range batchSize {
+		events = append(events, fmt.Sprintf(`{"specversion":"1.0","id":"order-%d-%d","source":"/shop","type":"paid","data":{}}`, n, i))
+	}
+	body := "[" + strings.Join(events, ",") + "]"
+	await(e.t, time.Minute, "the events are accepted", func() bool {
+		answer, err := http.Post("http://"+e.door+"/hooks/hub", "application/cloudevents-batch+json", strings.NewReader(body))
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		var receipt struct{ Duplicates int }
+		err = json.NewDecoder(answer.Body).Decode(&receipt)
+		duplicates = receipt.Duplicates
+		return err == nil && answer.StatusCode == http.StatusAccepted
+	})
+	return duplicates
+}
