@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/engine/stage"
 	"github.com/trotline/trotline/event"
 )
 
@@ -57,6 +58,7 @@ type DeadLetter struct {
 	Sink         string    `json:"sink,omitempty"` // where it stopped, if it got as far
 	Step         string    `json:"step,omitempty"` // the step it failed at
 	Reason       string    `json:"reason"`
+	Class        string    `json:"class"` // at whose side the cause lies: receiver or own
 	Error        string    `json:"error"`
 	Expression   string    `json:"expression,omitempty"` // at fault
 	Value        string    `json:"value,omitempty"`      // what broke it
@@ -81,10 +83,20 @@ type DeadDetail struct {
 	DeadLetter
 	DeliveryID string        `json:"delivery_id"`
 	Answer     string        `json:"answer,omitempty"` // the start of what the receiver answered
+	History    []Attempt     `json:"history,omitempty"` // the last attempts, the oldest first
 	Request    Request       `json:"request"`
 	Payload                  // as it stood
 	Original   *Payload      `json:"original,omitempty"` // as it was received, where that is another
 	Results    event.Results `json:"results,omitempty"`  // what earlier sinks of the chain answered
+}
+
+// Attempt is one attempt at a delivery.
+type Attempt struct {
+	Number int       `json:"number"` // from 1
+	Time   time.Time `json:"time"`   // when it ended
+	Status int       `json:"status,omitempty"`
+	Error  string    `json:"error,omitempty"`
+	Answer string    `json:"answer,omitempty"` // the start of what the receiver answered
 }
 
 func viewEvent(s *bus.Stored) Event {
@@ -139,7 +151,7 @@ func viewBody(b *event.Body) Payload {
 func viewDead(d *bus.Dead) DeadLetter {
 	return DeadLetter{
 		Sequence: d.Sequence, Time: d.Time, Pipeline: d.Pipeline, Route: d.Route, Sink: d.Sink, Step: d.Step,
-		Reason: d.Reason, Error: d.Error, Expression: d.Expression, Value: d.Value, Status: d.Status,
+		Reason: d.Reason, Class: stage.Class(d.Reason), Error: d.Error, Expression: d.Expression, Value: d.Value, Status: d.Status,
 		Attempts: d.Attempts, FirstAttempt: d.FirstAttempt, LastAttempt: d.LastAttempt, Generation: d.Generation,
 		Event: summary(d.Event, d.Event.Body),
 	}
@@ -149,6 +161,9 @@ func viewDeadDetail(d *bus.Dead) DeadDetail {
 	v := DeadDetail{
 		DeadLetter: viewDead(d), DeliveryID: d.Event.DeliveryID(d.Pipeline, d.Route), Answer: string(d.Answer),
 		Request: viewRequest(d.Event), Payload: viewBody(d.Event.Body), Results: d.Results,
+	}
+	for _, h := range d.History {
+		v.History = append(v.History, Attempt{Number: h.Number, Time: h.Time, Status: h.Status, Error: h.Error, Answer: string(h.Answer)})
 	}
 	if d.Event.Original != nil && d.Event.Original != d.Event.Body {
 		original := viewBody(d.Event.Original)

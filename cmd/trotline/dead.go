@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trotline/trotline/admin"
+	"github.com/trotline/trotline/engine/stage"
 )
 
 // deadCommand looks at dead letters and does something about them.
@@ -100,17 +101,14 @@ func (t *terminal) showDead(d *admin.DeadDetail) {
 	p.add("route", d.Route)
 	p.add("sink", d.Sink)
 	p.add("step", d.Step)
-	p.add("reason", d.Reason)
+	p.add("reason", d.Reason+" ("+sides[d.Class]+")")
 	p.add("error", d.Error)
 	p.add("expression", d.Expression)
 	p.add("value", d.Value)
 	p.addNumber("status", d.Status)
 	p.add("answer", d.Answer)
 	p.addNumber("attempts", d.Attempts)
-	if d.Attempts > 0 {
-		p.addTime("first attempt", d.FirstAttempt)
-		p.addTime("last attempt", d.LastAttempt)
-	}
+	p.addAttempts(d)
 	p.add("delivery", d.DeliveryID)
 	p.add("generation", strconv.FormatUint(d.Generation, 10))
 	p.addEvent(d.Event)
@@ -124,6 +122,27 @@ func (t *terminal) showDead(d *admin.DeadDetail) {
 		p.writeBody("body as it was received", *d.Original)
 	}
 	fmt.Fprintf(t.out, "\n%s\n", whatNext(d))
+}
+
+// sides says in words what a class of reasons means.
+var sides = map[string]string{
+	stage.ClassReceiver: "the receiver's side",
+	stage.ClassOwn:      "our side",
+}
+
+// addAttempts shows each attempt that is known, or when the first and the last was.
+func (p *pairs) addAttempts(d *admin.DeadDetail) {
+	if len(d.History) == 0 && d.Attempts > 0 {
+		p.addTime("first attempt", d.FirstAttempt)
+		p.addTime("last attempt", d.LastAttempt)
+	}
+	for _, h := range d.History {
+		text := h.Time.Local().Format(moment)
+		if h.Status != 0 {
+			text += "  " + strconv.Itoa(h.Status)
+		}
+		p.add("  "+strconv.Itoa(h.Number), text+"  "+cut(plain(h.Error), 200))
+	}
 }
 
 // whatNext says what can be done about a dead letter.

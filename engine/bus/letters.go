@@ -57,8 +57,12 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
-	id := strings.Join([]string{w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element}, "/")
-	return d.message(n.workSubject(w), id), nil
+	return d.message(n.workSubject(w), workID(w)), nil
+}
+
+// workID names a hop of a delivery.
+func workID(w *Work) string {
+	return strings.Join([]string{w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element}, "/")
 }
 
 func decodeWork(header nats.Header, data []byte) (*Work, error) {
@@ -100,6 +104,9 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	if len(l.Answer) > 0 {
 		d.attach(partAnswer, l.Answer[:min(len(l.Answer), maxAnswer)])
 	}
+	if err := d.history(l.History); err != nil {
+		return nil, err
+	}
 	id := strings.Join([]string{
 		l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason,
 	}, "/")
@@ -114,7 +121,7 @@ func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Ti
 		Hop: r.integer(fldHop), Reason: r.text(fldReason), Error: r.text(fldError),
 		Expression: r.text(fldExpression), Value: r.text(fldValue), Status: r.integer(fldStatus),
 		Answer: r.parts[partAnswer], Attempts: r.integer(fldAttempts),
-		FirstAttempt: r.time(fldFirstAttempt, r.text(fldFirstAttempt)), LastAttempt: r.time(fldLastAttempt, r.text(fldLastAttempt)), Results: r.results(),
+		FirstAttempt: r.time(fldFirstAttempt, r.text(fldFirstAttempt)), LastAttempt: r.time(fldLastAttempt, r.text(fldLastAttempt)), Results: r.results(), History: r.history(),
 	}
 	var err error
 	if l.Event, err = r.event(); err != nil {
@@ -127,7 +134,7 @@ func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Ti
 // received, which has fitted before, without what the sinks answered.
 func (l *Dead) lighter(why error) *Dead {
 	c := *l
-	c.Results, c.Answer = nil, nil
+	c.Results, c.Answer, c.History = nil, nil, nil
 	c.Error = shorten(l.Error + "; the body as it stood is not kept: " + why.Error())
 	if l.Event.Original != nil {
 		c.Event = l.Event.WithBody(l.Event.Original)

@@ -42,8 +42,24 @@ type Dead struct {
 	Answer     []byte // the start of its answer's body, at most 4 KiB
 
 	Attempts                  int
+	History                   []Attempt // the last of them, as far as they were noted
 	FirstAttempt, LastAttempt time.Time
 	Results                   event.Results
+}
+
+// Attempt is one attempt at a delivery that failed.
+type Attempt struct {
+	Number int       `json:"number"` // from 1
+	Time   time.Time `json:"time"`   // when it ended
+	Status int       `json:"status,omitempty"`
+	Error  string    `json:"error,omitempty"`  // at most 2 KiB are kept
+	Answer []byte    `json:"answer,omitempty"` // the start of the answer's body, at most 4 KiB
+}
+
+// shortened is the attempt as it is kept.
+func (a Attempt) shortened() Attempt {
+	a.Error, a.Answer = shorten(a.Error), a.Answer[:min(len(a.Answer), maxAnswer)]
+	return a
 }
 
 // Stored is an event with its place in the events stream.

@@ -118,3 +118,15 @@ func (r *reading) results() event.Results {
 	}
 	return results
 }
+
+func (r *reading) history() []Attempt {
+	text, ok := r.parts[partHistory]
+	if !ok {
+		return nil
+	}
+	var history []Attempt
+	if err := json.Unmarshal(text, &history); err != nil && r.err == nil {
+		r.err = fmt.Errorf("the attempts cannot be read: %w", err)
+	}
+	return history
+}

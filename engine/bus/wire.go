@@ -61,6 +61,7 @@ const (
 	partResults  = "results"
 	partAnswer   = "answer"
 	partRequest  = "request"
+	partHistory  = "attempts"
 )
 
 // headers is how many headers a message has at the most. A map of eight is
@@ -173,6 +174,23 @@ func (d *draft) results(r event.Results) error {
 		return fmt.Errorf("the results: %w", err)
 	}
 	d.attach(partResults, text)
+	return nil
+}
+
+// history writes the attempts that were made.
+func (d *draft) history(h []Attempt) error {
+	if len(h) == 0 {
+		return nil
+	}
+	short := make([]Attempt, len(h))
+	for i, a := range h {
+		short[i] = a.shortened()
+	}
+	text, err := json.Marshal(short)
+	if err != nil {
+		return fmt.Errorf("the attempts: %w", err)
+	}
+	d.attach(partHistory, text)
 	return nil
 }
 

@@ -195,6 +195,7 @@ func TestDeadRoundTrip(t *testing.T) {
 		Reason: "refused", Error: "line one\nline two", Expression: `body.x == "ü"`, Value: "\x00", Status: 422,
 		Answer: []byte("no"), Attempts: 3, FirstAttempt: time.Unix(1, 2).UTC(), LastAttempt: time.Unix(3, 4).UTC(),
 		Results: event.Results{"warehouse": {Status: 200}},
+		History: []Attempt{{Number: 2, Time: time.Unix(2, 3).UTC(), Status: 503, Error: "busy", Answer: []byte("\xff")}, {Number: 3, Time: time.Unix(3, 4).UTC(), Error: "gone"}},
 	}
 	m, err := testNames.encodeDead(d)
 	if err != nil {

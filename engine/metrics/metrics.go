@@ -61,7 +61,7 @@ func New() *Metrics {
 
 	m.delivered = m.counter("delivered_total", "Deliveries a sink has confirmed.", "sink", "pipeline", "route")
 	m.retried = m.counter("retried_total", "Attempts that failed and will be made again.", "sink", "pipeline", "route")
-	m.dead = m.counter("dead_total", "Events and deliveries that became dead letters; at is the sink or the step.", "pipeline", "at", "reason")
+	m.dead = m.counter("dead_total", "Events and deliveries that became dead letters; at is the sink or the step, class whose fault it is.", "pipeline", "at", "reason", "class")
 	m.attempt = m.histogram("attempt_seconds", "One call of a sink.", "sink")
 	m.journey = m.histogram("delivery_seconds", "From the acceptance of an event to the sink's confirmation.", "sink")
 	m.inFlight = m.gauge("in_flight", "Deliveries a sink is attempting now.", "sink")
@@ -146,9 +146,10 @@ func (m *Metrics) Retried(sink, pipeline, route string) {
 	m.retried.WithLabelValues(sink, pipeline, route).Inc()
 }
 
-// Dead counts a dead letter; at is the sink or the step it died at.
-func (m *Metrics) Dead(pipeline, at, reason string) {
-	m.dead.WithLabelValues(pipeline, at, reason).Inc()
+// Dead counts a dead letter; at is the sink or the step it died at, class at
+// whose side the cause lies.
+func (m *Metrics) Dead(pipeline, at, reason, class string) {
+	m.dead.WithLabelValues(pipeline, at, reason, class).Inc()
 }
 
 // Attempted records one call of a sink.

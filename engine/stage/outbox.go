@@ -93,7 +93,7 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
 // mourn counts a dead letter and tells of it. What broke it may hold what the
 // sender wrote, so the log says only where to look.
 func (s *Shared) mourn(d *bus.Dead) {
-	s.Metrics.Dead(d.Pipeline, diedAt(d), d.Reason)
+	s.Metrics.Dead(d.Pipeline, diedAt(d), d.Reason, Class(d.Reason))
 	s.Log.Warn("an event became a dead letter; see `trotline dead list`",
 		"pipeline", d.Pipeline, "at", diedAt(d), "reason", d.Reason, "event", d.Event.ID)
 }
