@@ -85,6 +85,9 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 		return nil, err
 	}
 	d.fields.number(fldGeneration, l.Generation)
+	if l.Number != 0 {
+		d.fields.number(fldNumber, l.Number)
+	}
 	d.fields.text(fldPipeline, l.Pipeline)
 	d.fields.text(fldRoute, l.Route)
 	d.fields.text(fldSink, l.Sink)
@@ -107,6 +110,9 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	if err := d.history(l.History); err != nil {
 		return nil, err
 	}
+	if err := d.unedited(l); err != nil {
+		return nil, err
+	}
 	id := strings.Join([]string{
 		l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason,
 	}, "/")
@@ -122,6 +128,12 @@ func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Ti
 		Expression: r.text(fldExpression), Value: r.text(fldValue), Status: r.integer(fldStatus),
 		Answer: r.parts[partAnswer], Attempts: r.integer(fldAttempts),
 		FirstAttempt: r.time(fldFirstAttempt, r.text(fldFirstAttempt)), LastAttempt: r.time(fldLastAttempt, r.text(fldLastAttempt)), Results: r.results(), History: r.history(),
+	}
+	if l.Number = r.number(fldNumber); l.Number == 0 {
+		l.Number = sequence
+	}
+	if l.Unedited = r.bodyPart(partUnedited); l.Unedited != nil {
+		l.Edited = r.time(fldEdited, r.text(fldEdited))
 	}
 	var err error
 	if l.Event, err = r.event(); err != nil {

@@ -22,8 +22,10 @@ type Work struct {
 // Dead is a dead letter: an event that went no further, and why.
 type Dead struct {
 	// Sequence and Time are set when a dead letter is read: its place in the
-	// dead stream, and when it was stored.
+	// dead stream, and when it was stored. Number is what it is called: the place
+	// it was first stored at, which an edit does not change.
 	Sequence uint64
+	Number   uint64
 	Time     time.Time
 
 	Event      *event.Event // as it stood
@@ -45,6 +47,9 @@ type Dead struct {
 	History                   []Attempt // the last of them, as far as they were noted
 	FirstAttempt, LastAttempt time.Time
 	Results                   event.Results
+
+	Edited   time.Time   // when its body was last edited; zero: never
+	Unedited *event.Body // the body before the first edit
 }
 
 // Attempt is one attempt at a delivery that failed.

@@ -28,6 +28,11 @@ func (n names) work() string    { return n.prefix + "_work" }
 func (n names) dead() string    { return n.prefix + "_dead" }
 func (n names) control() string { return n.prefix + "_control" }
 
+// refused is the stream of requests that sources have refused.
+func (n names) refused() string { return n.prefix + "_refused" }
+
+func (n names) refusedSubject(source string) string { return n.prefix + ".refused." + token(source) }
+
 // attempts is the stream of attempts that failed, of deliveries that are still attempted.
 func (n names) attempts() string { return n.prefix + "_attempts" }
 

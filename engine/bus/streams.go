@@ -14,7 +14,8 @@ import (
 const (
 	eventsShare  = 50
 	workShare    = 30
-	deadShare    = 14
+	deadShare    = 13
+	refusedShare = 1
 	attemptShare = 1
 	controlShare = 5
 )
@@ -62,13 +63,20 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 		dead.Duplicates = min(dead.Duplicates, dead.MaxAge)
 	}
 
+	refused := base(n.refused(), refusedShare, n.prefix+".refused.*")
+	forgetful(&refused, 2_000)
+	refused.MaxAge = b.options.DeadAge
+	if refused.MaxAge > 0 {
+		refused.Duplicates = min(handOverWindow, refused.MaxAge)
+	}
+
 	attempts := base(n.attempts(), attemptShare, n.prefix+".attempts.*")
 	forgetful(&attempts, 100_000)
 	attempts.MaxMsgsPerSubject, attempts.MaxAge = keptAttempts, attemptsAge
 
 	control := base(n.control(), controlShare, n.prefix+".control.>")
 	control.MaxMsgsPerSubject = 1 // the last one counts; with DiscardNew only a full stream refuses
-	return []jetstream.StreamConfig{events, work, dead, attempts, control}
+	return []jetstream.StreamConfig{events, work, dead, refused, attempts, control}
 }
 
 // forgetful makes a stream of what is good to know and no promise: it takes

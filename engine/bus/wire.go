@@ -62,6 +62,7 @@ const (
 	partAnswer   = "answer"
 	partRequest  = "request"
 	partHistory  = "attempts"
+	partUnedited = "unedited"
 )
 
 // headers is how many headers a message has at the most. A map of eight is
@@ -144,6 +145,7 @@ func (d *draft) event(e *event.Event) error {
 	d.fields.text(fldFormat, string(body.Format()))
 	d.fields.text(fldStamp, e.Stamp)
 	d.fields.text(fldElement, e.Element)
+	d.fields.text(fldReplay, e.Replay)
 	d.request = writeRequest(e.Request)
 	return d.original(e, body, raw)
 }
@@ -161,6 +163,20 @@ func (d *draft) original(e *event.Event, body *event.Body, raw []byte) error {
 		return nil
 	}
 	d.attach(partOriginal+"."+string(e.Original.Format()), original)
+	return nil
+}
+
+// unedited writes an edited dead letter's body as it was.
+func (d *draft) unedited(l *Dead) error {
+	if l.Unedited == nil {
+		return nil
+	}
+	raw, err := l.Unedited.Raw()
+	if err != nil {
+		return fmt.Errorf("the body before the edit: %w", err)
+	}
+	d.attach(partUnedited+"."+string(l.Unedited.Format()), raw)
+	d.fields.time(fldEdited, l.Edited)
 	return nil
 }
 

@@ -163,8 +163,10 @@ func TestEventIsACloudEvent(t *testing.T) {
 }
 
 func TestWorkRoundTrip(t *testing.T) {
+	replayed := order(1).WithBody(event.BodyOf("mapped"))
+	replayed.Replay = "r-1"
 	w := &Work{
-		Event: order(1).WithBody(event.BodyOf("mapped")), Sequence: 1 << 60, Generation: 9,
+		Event: replayed, Sequence: 1 << 60, Generation: 9,
 		Sink: "crm", Pipeline: "orders", Route: "big", Hop: -1,
 		Results: event.Results{"warehouse": {Status: 201, Header: map[string]string{"location": "/7"}, Body: bytes.Repeat([]byte{0, 255}, 32<<10)}},
 	}
@@ -207,7 +209,7 @@ func TestDeadRoundTrip(t *testing.T) {
 	}
 	sameEvent(t, got.Event, d.Event)
 	want := *d
-	want.Sequence, want.Time, want.Event = 5, time.Unix(9, 0).UTC(), got.Event
+	want.Sequence, want.Number, want.Time, want.Event = 5, 5, time.Unix(9, 0).UTC(), got.Event
 	if !reflect.DeepEqual(got, &want) {
 		t.Errorf("read %+v, want %+v", got, &want)
 	}

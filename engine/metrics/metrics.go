@@ -16,6 +16,7 @@ type Metrics struct {
 	accepted   *prometheus.CounterVec
 	duplicates *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	kept       *prometheus.CounterVec
 	failed     *prometheus.CounterVec
 	accept     *prometheus.HistogramVec
 
@@ -51,6 +52,7 @@ func New() *Metrics {
 	m.accepted = m.counter("accepted_total", "Events stored and answered with 2xx.", "source")
 	m.duplicates = m.counter("duplicate_total", "Requests that brought an event already stored.", "source")
 	m.refused = m.counter("refused_total", "Requests turned away, by the reason the sender was told.", "source", "reason")
+	m.kept = m.counter("refused_kept_total", "Of the requests turned away, those that keep_refused has kept.", "source")
 	m.failed = m.counter("store_failed_total", "Requests answered with 503 because the event could not be stored.", "source")
 	m.accept = m.histogram("accept_seconds", "From the end of a request's header to its answer.", "source")
 
@@ -119,6 +121,9 @@ func (m *Metrics) Duplicate(source string) { m.duplicates.WithLabelValues(source
 func (m *Metrics) Refused(source, reason string, _ int) {
 	m.refused.WithLabelValues(source, reason).Inc()
 }
+
+// RefusedKept counts a request that was turned away and is kept.
+func (m *Metrics) RefusedKept(source string) { m.kept.WithLabelValues(source).Inc() }
 
 // Failed counts a request whose event could not be stored.
 func (m *Metrics) Failed(source string) { m.failed.WithLabelValues(source).Inc() }
