@@ -131,20 +131,20 @@ func TestRunsTellWhatTheyDid(t *testing.T) {
 	w.fill(4)
 	var done admin.Done
 	w.ask(http.MethodPost, "/api/dead/drop?dry_run=true&where=body.amount+%3E+0", http.StatusOK, &done)
-	if done.Tally.Done != 2 || !done.DryRun || !done.Finished || done.Count != 1 {
+	if done.Done != 2 || !done.DryRun || !done.Finished || done.Count != 1 {
 		t.Errorf("the dry run says %+v", done)
 	}
 	w.dead(4)
 	w.refuse.Store(false)
 	done = admin.Done{}
 	w.ask(http.MethodPost, "/api/dead/replay?all=true&limit=3&rate=1000/s", http.StatusOK, &done)
-	if done.Tally.Done != 3 || done.To["crm"] != 3 || !done.Finished {
+	if done.Done != 3 || done.To["crm"] != 3 || !done.Finished {
 		t.Errorf("the replay says %+v", done)
 	}
 	w.dead(1)
 	done = admin.Done{}
 	w.ask(http.MethodPost, "/api/events/replay?where=body.amount+%3D%3D+1&sink=other", http.StatusOK, &done)
-	if got, err := w.arrived["other"].Wait(t.Context(), 1); done.Tally.Done != 1 || err != nil || got[0].Event.ID != "o-1" || got[0].Event.Replay != done.Replay {
+	if got, err := w.arrived["other"].Wait(t.Context(), 1); done.Done != 1 || err != nil || got[0].Event.ID != "o-1" || got[0].Event.Replay != done.Replay {
 		t.Errorf("the replay of events says %+v; %+v arrived, %v", done, got, err)
 	}
 	for path, status := range map[string]int{

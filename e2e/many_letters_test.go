@@ -26,6 +26,8 @@ func TestManyDeadLetters(t *testing.T) {
 		return http.StatusNoContent
 	})
 	e := newEngine(t, oneSink(r.url("/"), "concurrency: 64"))
+	e.disk = "2GiB"
+	e.write(e.pipelines)
 	e.start()
 	s := &sender{door: e.door, name: "many", conns: 32, total: letters}
 	s.send(t.Context())

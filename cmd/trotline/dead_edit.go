@@ -94,7 +94,7 @@ func edited(t *terminal, d *admin.DeadDetail) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	text := []byte(indented(before) + "\n")
 	file := filepath.Join(folder, fmt.Sprintf("dead-letter-%d.%s", d.Sequence, before.Format))
 	if err := os.WriteFile(file, text, 0o600); err != nil {
