@@ -26,8 +26,12 @@ type Options struct {
 	Log     *slog.Logger // nil: nothing is logged
 }
 
-// maxRequestBody is how many bytes of a request's body are read. No request needs one.
+// maxRequestBody is how many bytes of a request's body are read. No request
+// needs one, but that which edits a dead letter.
 const maxRequestBody = 64 << 10
+
+// maxEdit is the largest body an edited dead letter may have: no message of the store holds more.
+const maxEdit = 32 << 20
 
 // api answers for one engine.
 type api struct {
@@ -54,18 +58,25 @@ func New(e *engine.Engine, o Options) http.Handler {
 	guarded.HandleFunc("GET /api/events/tail", a.tailEvents)
 	guarded.HandleFunc("GET /api/events/{ref...}", a.showEvent)
 	guarded.HandleFunc("GET /api/dead", a.listDead)
-	guarded.HandleFunc("GET /api/dead/{sequence}", a.showDead)
-	guarded.HandleFunc("DELETE /api/dead/{sequence}", a.dropOne)
-	guarded.HandleFunc("POST /api/dead/{sequence}/replay", a.replayOne)
+	guarded.HandleFunc("GET /api/dead/export", a.exportDead)
+	guarded.HandleFunc("GET /api/dead/{number}", a.showDead)
+	guarded.HandleFunc("DELETE /api/dead/{number}", a.dropOne)
+	guarded.HandleFunc("POST /api/dead/{number}/replay", a.replayOne)
+	guarded.HandleFunc("POST /api/dead/{number}/restore", a.restoreOne)
 	guarded.HandleFunc("POST /api/dead/replay", a.replayMany)
 	guarded.HandleFunc("POST /api/dead/drop", a.dropMany)
+	guarded.HandleFunc("POST /api/events/replay", a.replayEvents)
 	guarded.HandleFunc("/", notFound)
 
 	open := http.NewServeMux()
 	open.HandleFunc("GET /healthz", healthy)
 	open.HandleFunc("GET /readyz", a.ready)
 	open.Handle("/", guard(o.Token, guarded))
-	return http.MaxBytesHandler(open, maxRequestBody)
+
+	sized := http.NewServeMux()
+	sized.Handle("/", http.MaxBytesHandler(open, maxRequestBody))
+	sized.Handle("PUT /api/dead/{number}/body", http.MaxBytesHandler(guard(o.Token, http.HandlerFunc(a.editOne)), maxEdit))
+	return sized
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {

@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/trotline/trotline/engine"
 	"github.com/trotline/trotline/engine/bus"
 )
 
@@ -14,16 +16,34 @@ import (
 // first.
 type Events struct {
 	Events []Event `json:"events"`
+	// Next is where the next page begins: a value for before, or after. 0: this was the last one.
+	Next uint64 `json:"next,omitempty"`
+	Unjudged
 }
 
-// listEvents answers with the events that ?source, ?id, ?since and ?until
-// leave; ?before and ?after a sequence turn the pages.
-func (a *api) listEvents(w http.ResponseWriter, r *http.Request) {
-	q, now := query{values: r.URL.Query()}, time.Now()
-	q.known("source", "id", "since", "until", "limit", "after", "before")
-	filter := bus.EventFilter{
-		Source: q.text("source"), ID: q.text("id"), Since: q.time("since", now), Until: q.time("until", now), Limit: q.limit(),
+// eventParameters are those of a filter of events.
+var eventParameters = []string{"source", "type", "id", "since", "until", "where"}
+
+// eventFilter reads them. The condition is nil without ?where.
+func (a *api) eventFilter(q *query) (bus.EventFilter, *engine.Condition) {
+	now := time.Now()
+	f := bus.EventFilter{
+		Source: q.text("source"), Type: q.text("type"), ID: q.text("id"), Since: q.time("since", now), Until: q.time("until", now),
 	}
+	condition := a.condition(q)
+	if condition != nil {
+		f.Where = func(s *bus.Stored) bool { return condition.Holds(s.Event) }
+	}
+	return f, condition
+}
+
+// listEvents answers with the events that the filter leaves; ?before and ?after
+// a sequence turn the pages.
+func (a *api) listEvents(w http.ResponseWriter, r *http.Request) {
+	q := query{values: r.URL.Query()}
+	q.known(append([]string{"limit", "after", "before"}, eventParameters...)...)
+	filter, condition := a.eventFilter(&q)
+	filter.Limit = q.limit()
 	filter.After, filter.Newest = q.page()
 	if q.err != nil {
 		refuse(w, http.StatusBadRequest, "%v", q.err)
@@ -32,13 +52,29 @@ func (a *api) listEvents(w http.ResponseWriter, r *http.Request) {
 	list := Events{Events: []Event{}}
 	err := a.engine.Bus().Events(r.Context(), filter, func(s *bus.Stored) bool {
 		list.Events = append(list.Events, viewEvent(s))
+		if len(list.Events) == filter.Limit {
+			list.Next = s.Sequence
+		}
 		return true
 	})
 	if err != nil {
 		a.storeFailed(w, r, err)
 		return
 	}
+	list.Unjudged = unjudged(condition)
 	answer(w, http.StatusOK, list)
+}
+
+// replayEvents sends the events that the filter leaves on their way again.
+func (a *api) replayEvents(w http.ResponseWriter, r *http.Request) {
+	q := query{values: r.URL.Query()}
+	q.known(append([]string{"pipeline", "sink", "after", "limit", "rate", "dry_run", "name"}, eventParameters...)...)
+	filter, condition := a.eventFilter(&q)
+	filter.After, filter.Limit = q.number("after", 0), q.most()
+	target := engine.EventsReplay{Pipeline: q.text("pipeline"), Sink: q.text("sink"), Name: q.text("name")}
+	a.run(w, r, &q, condition, q.runOptions(), func(ctx context.Context, o engine.RunOptions) (engine.Tally, error) {
+		return a.engine.ReplayEvents(ctx, filter, target, o)
+	})
 }
 
 // showEvent answers with the event of a sequence, or with the one of an id.

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"time"
@@ -66,6 +67,9 @@ func (q *query) limit() int {
 	}
 	return int(min(n, maxLimit))
 }
+
+// most is how many messages a run takes at the most; 0 is no limit.
+func (q *query) most() int { return int(min(q.number("limit", 0), math.MaxInt32)) }
 
 // page is the sequence a list goes on from, and whether it goes back from
 // there (?before, or neither) or forward (?after).

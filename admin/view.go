@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/engine/stage"
 	"github.com/trotline/trotline/event"
 )
 
@@ -51,12 +52,14 @@ type Payload struct {
 // DeadLetter is a dead letter as lists show it.
 type DeadLetter struct {
 	Sequence     uint64    `json:"sequence"` // its number, by which it is replayed or dropped
+	Edited       time.Time `json:"edited,omitzero"`
 	Time         time.Time `json:"time"`
 	Pipeline     string    `json:"pipeline"`
 	Route        string    `json:"route,omitempty"`
 	Sink         string    `json:"sink,omitempty"` // where it stopped, if it got as far
 	Step         string    `json:"step,omitempty"` // the step it failed at
 	Reason       string    `json:"reason"`
+	Class        string    `json:"class"` // at whose side the cause lies: receiver, own, or sender
 	Error        string    `json:"error"`
 	Expression   string    `json:"expression,omitempty"` // at fault
 	Value        string    `json:"value,omitempty"`      // what broke it
@@ -79,12 +82,23 @@ func (d *DeadLetter) At() string {
 // DeadDetail is a dead letter with all that is kept of it.
 type DeadDetail struct {
 	DeadLetter
-	DeliveryID string        `json:"delivery_id"`
-	Answer     string        `json:"answer,omitempty"` // the start of what the receiver answered
+	DeliveryID string        `json:"delivery_id,omitempty"`
+	Answer     string        `json:"answer,omitempty"`  // the start of what the receiver answered
+	History    []Attempt     `json:"history,omitempty"` // the last attempts, the oldest first
 	Request    Request       `json:"request"`
 	Payload                  // as it stood
 	Original   *Payload      `json:"original,omitempty"` // as it was received, where that is another
+	Unedited   *Payload      `json:"unedited,omitempty"` // before it was edited
 	Results    event.Results `json:"results,omitempty"`  // what earlier sinks of the chain answered
+}
+
+// Attempt is one attempt at a delivery.
+type Attempt struct {
+	Number int       `json:"number"` // from 1
+	Time   time.Time `json:"time"`   // when it ended
+	Status int       `json:"status,omitempty"`
+	Error  string    `json:"error,omitempty"`
+	Answer string    `json:"answer,omitempty"` // the start of what the receiver answered
 }
 
 func viewEvent(s *bus.Stored) Event {
@@ -136,19 +150,41 @@ func viewBody(b *event.Body) Payload {
 	return p
 }
 
-func viewDead(d *bus.Dead) DeadLetter {
+// classOf is at whose side the cause of a letter lies; of a refused request at
+// its sender's, which goes without saying.
+func classOf(refused bool, d *bus.Dead) string {
+	if refused {
+		return ClassSender
+	}
+	return stage.Class(d.Reason)
+}
+
+// ClassSender is the class of refused requests.
+const ClassSender = "sender"
+
+func viewDead(refused bool, d *bus.Dead) DeadLetter {
 	return DeadLetter{
-		Sequence: d.Sequence, Time: d.Time, Pipeline: d.Pipeline, Route: d.Route, Sink: d.Sink, Step: d.Step,
-		Reason: d.Reason, Error: d.Error, Expression: d.Expression, Value: d.Value, Status: d.Status,
+		Sequence: d.Number, Time: d.Time, Edited: d.Edited, Pipeline: d.Pipeline, Route: d.Route, Sink: d.Sink, Step: d.Step,
+		Reason: d.Reason, Class: classOf(refused, d), Error: d.Error, Expression: d.Expression, Value: d.Value, Status: d.Status,
 		Attempts: d.Attempts, FirstAttempt: d.FirstAttempt, LastAttempt: d.LastAttempt, Generation: d.Generation,
 		Event: summary(d.Event, d.Event.Body),
 	}
 }
 
-func viewDeadDetail(d *bus.Dead) DeadDetail {
+func viewDeadDetail(refused bool, d *bus.Dead) DeadDetail {
 	v := DeadDetail{
-		DeadLetter: viewDead(d), DeliveryID: d.Event.DeliveryID(d.Pipeline, d.Route), Answer: string(d.Answer),
+		DeadLetter: viewDead(refused, d), Answer: string(d.Answer),
 		Request: viewRequest(d.Event), Payload: viewBody(d.Event.Body), Results: d.Results,
+	}
+	if !refused {
+		v.DeliveryID = d.Event.DeliveryID(d.Pipeline, d.Route)
+	}
+	for _, h := range d.History {
+		v.History = append(v.History, Attempt{Number: h.Number, Time: h.Time, Status: h.Status, Error: h.Error, Answer: string(h.Answer)})
+	}
+	if d.Unedited != nil {
+		unedited := viewBody(d.Unedited)
+		v.Unedited = &unedited
 	}
 	if d.Event.Original != nil && d.Event.Original != d.Event.Body {
 		original := viewBody(d.Event.Original)

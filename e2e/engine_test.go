@@ -25,6 +25,7 @@ type engine struct {
 	data        string
 	file        string
 	server      string // more lines of the server section
+	disk        string // max_disk
 	pipelines   string // what the file holds beside server and nats
 	door, admin string // addresses
 
@@ -40,7 +41,7 @@ func newEngine(t *testing.T, pipelines string) *engine {
 	folder := t.TempDir()
 	e := &engine{
 		t: t, folder: folder, data: filepath.Join(folder, "data"), file: filepath.Join(folder, "pipelines.yaml"),
-		door: freeAddr(t), admin: freeAddr(t), up: make(chan struct{}),
+		disk: "640MiB", door: freeAddr(t), admin: freeAddr(t), up: make(chan struct{}),
 	}
 	e.write(pipelines)
 	t.Cleanup(func() {
@@ -89,7 +90,7 @@ func (e *engine) serve(settings string) {
 }
 
 func (e *engine) head() string {
-	return fmt.Sprintf("server:\n  listen: %q\n  admin: {listen: %q}\n%snats:\n  embedded: {dir: %q, max_disk: 640MiB}\n", e.door, e.admin, e.server, e.data)
+	return fmt.Sprintf("server:\n  listen: %q\n  admin: {listen: %q}\n%snats:\n  embedded: {dir: %q, max_disk: %s}\n", e.door, e.admin, e.server, e.data, e.disk)
 }
 
 // start starts the process and waits until it is ready.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/trotline/trotline/engine/stage"
@@ -99,6 +101,9 @@ func (b *book) Takes(sink string) stage.Intake {
 	}
 	return stage.Open
 }
+
+// sinks are those that are in the configuration.
+func (b *book) sinks() []string { return slices.Collect(maps.Keys(*b.intakes.Load())) }
 
 // current is the generation in force, nil before the first.
 func (b *book) current() *generation {

@@ -58,7 +58,7 @@ func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Proble
 		}
 		p.routes = append(p.routes, door.Route{
 			Source: s.Name, Path: s.Path, Methods: methods(s.Methods, source), MaxBody: int64(s.MaxBody),
-			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, CORS: cors(s.CORS), Rate: rate(s.Rate), Concurrency: s.Concurrency, Receiver: source,
+			AllowIPs: s.AllowIPs, PublicURL: s.PublicURL, CORS: cors(s.CORS), Rate: rate(s.Rate), Concurrency: s.Concurrency, Receiver: source, KeepRefused: s.KeepRefused,
 		})
 	}
 	return p, problems

@@ -16,7 +16,7 @@ import (
 )
 
 func (e *Engine) newDoor(s config.Server) (*door.Door, error) {
-	o := door.Options{Store: &e.store, Observer: e.metrics, Log: e.log, Limits: limits(s.Limits)}
+	o := door.Options{Store: &e.store, Observer: e.metrics, Log: e.log, Limits: limits(s.Limits), Refused: e.keepRefused}
 	if t := s.TLS; t != nil {
 		var err error
 		if o.Certificates, err = door.LoadCertificates(e.certificates(t)); err != nil {

@@ -38,6 +38,7 @@ type Engine struct {
 	listener net.Listener
 	book     *book
 	metrics  *metrics.Metrics
+	refusals refusals
 
 	work    context.Context // ends when everything is to be abandoned
 	abandon context.CancelFunc

@@ -318,11 +318,11 @@ pipelines:
 	if dead.Reason != stage.ReasonRemoved || dead.Sink != "a" {
 		t.Errorf("the dead letter says %+v", dead)
 	}
-	if err := r.engine.ReplayDead(context.Background(), dead.Sequence, ""); err == nil || !strings.Contains(err.Error(), "--to") {
+	if _, err := r.engine.ReplayDead(context.Background(), dead.Sequence, "", false); err == nil || !strings.Contains(err.Error(), "--to") {
 		t.Errorf("a replay to the removed sink: %v", err)
 	}
 	r.got.Judge = nil
-	if err := r.engine.ReplayDead(context.Background(), dead.Sequence, "b"); err != nil {
+	if _, err := r.engine.ReplayDead(context.Background(), dead.Sequence, "b", false); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.deliveries(1)["1"]; got != `{"by":"one","n":1}` {
@@ -345,12 +345,12 @@ func TestAMendedStepReplaysItsDeadLetters(t *testing.T) {
 	if dead.Step != "filter_1" || dead.Expression == "" || !strings.Contains(dead.Error, "body.amount is nil") {
 		t.Errorf("the dead letter says %+v", dead)
 	}
-	if err := r.engine.ReplayDead(context.Background(), dead.Sequence, ""); err == nil || !strings.Contains(err.Error(), "fails again") {
+	if _, err := r.engine.ReplayDead(context.Background(), dead.Sequence, "", false); err == nil || !strings.Contains(err.Error(), "fails again") {
 		t.Errorf("a replay before the step is mended: %v", err)
 	}
 	r.write(rulesBy("two"))
 	r.reload(Applied)
-	if err := r.engine.ReplayDead(context.Background(), dead.Sequence, ""); err != nil {
+	if _, err := r.engine.ReplayDead(context.Background(), dead.Sequence, "", false); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.deliveries(1)["1"]; got != `{"by":"two","n":1}` {

@@ -10,30 +10,6 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-// ReplayDead sends a dead letter on its way again and removes it once what
-// comes of it is durable. A delivery goes on at the sink where it stopped, or
-// at the sink named by to; an event that failed at a step runs through the
-// pipeline again. Both follow the rules in force now, since a rule may be what
-// was mended. The delivery keeps its id.
-func (e *Engine) ReplayDead(ctx context.Context, sequence uint64, to string) error {
-	d, err := e.bus.DeadLetter(ctx, sequence)
-	if err != nil {
-		return err
-	}
-	work, err := e.revive(ctx, d, to)
-	if err != nil {
-		return fmt.Errorf("dead letter %d: %w", sequence, err)
-	}
-	pending := make([]*bus.Pending, len(work))
-	for i, w := range work {
-		pending[i] = e.bus.Hand(w)
-	}
-	if err := bus.WaitAll(ctx, pending); err != nil {
-		return fmt.Errorf("dead letter %d: %w", sequence, err)
-	}
-	return e.bus.DropDead(ctx, sequence)
-}
-
 // revive is what a dead letter becomes.
 func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) ([]*bus.Work, error) {
 	// Names after the dead letter: replaying it twice, across a crash, hands over once.
@@ -48,6 +24,8 @@ func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) ([]*bus.Wor
 	switch {
 	case to != "":
 		w.Sink, w.Hop = to, alone
+	case d.Sink != "" && d.Hop == alone:
+		w.Hop = alone
 	case rules == nil:
 		return nil, fmt.Errorf("the pipeline %s is no longer in the configuration; name a sink with --to", d.Pipeline)
 	case d.Sink == "":

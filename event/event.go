@@ -31,6 +31,9 @@ type Event struct {
 	Stamp string
 	// Element is the place of this part in a split event ("0", "2/1"), "" for a whole one.
 	Element string
+	// Replay names the replay of stored events that this is a part of; "" when the
+	// event comes from the door.
+	Replay string
 	// Request is what is kept of the request that brought the event.
 	Request *Kept
 	// Body is the payload as it stands now, Original as it was received.
@@ -57,11 +60,15 @@ func (e *Event) ContentType() string {
 
 // DeliveryID names the delivery of this event on a route of a pipeline. It is
 // the same at each attempt, at each hop of a chain and when a dead letter is
-// replayed. It has the form of a UUID (version 8, RFC 9562), so that a uuid
+// replayed. A replay of stored events is a delivery of its own. It has the form of a UUID (version 8, RFC 9562), so that a uuid
 // column can hold it.
 func (e *Event) DeliveryID(pipeline, route string) string {
 	h := sha256.New()
-	for _, s := range []string{e.Source, e.ID, pipeline, route} {
+	parts := []string{e.Source, e.ID, pipeline, route, e.Replay}
+	if e.Replay == "" {
+		parts = parts[:4]
+	}
+	for _, s := range parts {
 		h.Write([]byte(s))
 		h.Write([]byte{0})
 	}

@@ -54,7 +54,8 @@ func LineWriter(format string) func(d *Delivery, w *bytes.Buffer) error {
 
 // WriteJSON appends the delivery to w as one line of JSON without its end:
 // {"id", "source", "type", "time", "delivery_id", "body"}, where body is what
-// [Body.WriteJSON] writes. After an error w is as it was.
+// [Body.WriteJSON] writes; "replay" stands before it where a stored event is
+// replayed. After an error w is as it was.
 func (d *Delivery) WriteJSON(w *bytes.Buffer) error {
 	start := w.Len()
 	head, err := EncodeJSON(struct {
@@ -63,7 +64,8 @@ func (d *Delivery) WriteJSON(w *bytes.Buffer) error {
 		Type       string    `json:"type"`
 		Time       time.Time `json:"time"`
 		DeliveryID string    `json:"delivery_id"`
-	}{d.Event.ID, d.Event.Source, d.Event.Type, d.Event.Time, d.ID})
+		Replay     string    `json:"replay,omitempty"`
+	}{d.Event.ID, d.Event.Source, d.Event.Type, d.Event.Time, d.ID, d.Event.Replay})
 	if err != nil {
 		return err
 	}

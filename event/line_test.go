@@ -55,6 +55,12 @@ func TestDeliveryWriteJSON(t *testing.T) {
 	if w.String() != want {
 		t.Errorf("wrote %s\nwant  %s", w.String(), want)
 	}
+	w.Reset()
+	d.Event.Replay = "r-1"
+	want = `{"id":"a\n1","source":"shop","type":"order.paid","time":"2026-03-14T15:09:26Z","delivery_id":"d-1","replay":"r-1","body":{ "n": 1.0 }}`
+	if err := d.WriteJSON(&w); err != nil || w.String() != want {
+		t.Errorf("wrote %s, %v\nwant  %s", w.String(), err, want)
+	}
 	d.Event.Body = NewBody(JSON, []byte("{"))
 	if err := d.WriteJSON(&w); err == nil || w.String() != want {
 		t.Errorf("after a broken body (%v) there is %s", err, w.String())

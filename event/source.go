@@ -53,6 +53,14 @@ type Handshaker interface {
 	Methods() []string
 }
 
+// Redactor is a [Source] that can tell what may be kept of a request it has
+// refused. Nothing is known of who sent that, so what could prove a sender, to
+// this source or elsewhere, is not among it.
+type Redactor interface {
+	// Redacted is the event of a refused request. It has no name but its stamp.
+	Redacted(r *Request) *Event
+}
+
 // Keeper keeps what a source's sender hands over once, such as the key that a
 // handshake brings. It is safe for concurrent use.
 type Keeper interface {

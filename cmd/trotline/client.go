@@ -93,7 +93,7 @@ func queryOf(pairs ...string) url.Values {
 	return q
 }
 
-// answerTime is how long an answer may take. Replaying many letters takes longer; that has its own.
+// answerTime is how long an answer may take. What goes through all messages takes longer.
 const answerTime = 30 * time.Second
 
 // get asks for a path and reads its JSON.
@@ -103,12 +103,30 @@ func (c *client) get(ctx context.Context, path string, query url.Values, into an
 	return c.ask(ctx, http.MethodGet, path, query, into)
 }
 
+// getSlowly is get for a path that may have to look through all messages there are.
+func (c *client) getSlowly(ctx context.Context, path string, query url.Values, into any) error {
+	return c.ask(ctx, http.MethodGet, path, query, into)
+}
+
 // ask makes a request and reads the JSON of its answer.
 func (c *client) ask(ctx context.Context, method, path string, query url.Values, into any) error {
 	body, err := c.open(ctx, method, path, query)
 	if err != nil {
 		return err
 	}
+	return c.read(body, into)
+}
+
+// send makes a request with a body and reads the JSON of its answer.
+func (c *client) send(ctx context.Context, method, path string, body io.Reader, into any) error {
+	answer, err := c.request(ctx, method, path, nil, body)
+	if err != nil {
+		return err
+	}
+	return c.read(answer, into)
+}
+
+func (c *client) read(body io.ReadCloser, into any) error {
 	defer body.Close()
 	if err := json.NewDecoder(body).Decode(into); err != nil {
 		return fail(exitUnreachable, "the answer of the engine at %s cannot be read: %w", c.base, err)
@@ -118,11 +136,15 @@ func (c *client) ask(ctx context.Context, method, path string, query url.Values,
 
 // open makes a request and returns the body of its answer, if that is one of success.
 func (c *client) open(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
+	return c.request(ctx, method, path, query, nil)
+}
+
+func (c *client) request(ctx context.Context, method, path string, query url.Values, body io.Reader) (io.ReadCloser, error) {
 	address := c.base + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, method, address, nil)
+	r, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func TestDeadLetterRoundTrip(t *testing.T) {
 	}
 
 	crm.mended.Store(true)
-	if got := s.must("dead", "replay", "1"); got != "1 dead letter replayed\n" {
+	if got := s.must("dead", "replay", "1"); got != "1 dead letter replayed: 1 to crm\n" {
 		t.Errorf("replay says %q", got)
 	}
 	if got := <-crm.taken; got != `{"id": "a", "n": 1}` {
@@ -109,15 +109,18 @@ func TestDeadLettersInBulk(t *testing.T) {
 	if got := s.trotline("dead", "replay", "--all", "--reason", "expression"); got.code != exitNo || strings.Count(got.errOut, "it fails again") != 2 {
 		t.Errorf("replaying what is not mended: %+v", got)
 	}
-	if got := s.must("dead", "replay", "--all", "--sink", "crm", "--to", "lines"); got != "2 dead letters replayed\n" {
+	if got := s.must("dead", "replay", "--all", "--sink", "crm", "--to", "lines"); got != "2 dead letters replayed: 2 to lines\n" {
 		t.Errorf("replay says %q", got)
 	}
 	eventually(t, "the letters went elsewhere", func() bool { return len(s.lines("lines.jsonl")) == 2 })
-	if got := s.must("dead", "drop", "--all", "--pipeline", "more"); got != "1 dead letter dropped\n" {
+	if got := s.trotline("dead", "drop", "--all"); got.code != exitUsage || !strings.Contains(got.errOut, "--yes") {
+		t.Errorf("drop does not ask: %+v", got)
+	}
+	if got := s.must("dead", "drop", "--pipeline", "more", "--yes"); got != "1 dead letter dropped\n" {
 		t.Errorf("drop says %q", got)
 	}
 	r.letters(1)
-	if got := s.must("dead", "drop", "--all"); got != "1 dead letter dropped\n" {
+	if got := s.must("dead", "drop", "--all", "-y"); got != "1 dead letter dropped\n" {
 		t.Errorf("drop says %q", got)
 	}
 }

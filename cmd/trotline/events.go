@@ -14,20 +14,19 @@ import (
 	"github.com/trotline/trotline/admin"
 )
 
-// eventsCommand looks at stored events.
+// eventsCommand looks at stored events and replays them.
 type eventsCommand struct {
-	List eventsList `cmd:"" help:"List stored events, the newest first."`
-	Show eventsShow `cmd:"" help:"Show one event with its body and its request."`
-	Tail eventsTail `cmd:"" help:"Show events as they are accepted, until Ctrl-C."`
+	List   eventsList   `cmd:"" help:"List stored events, the newest first."`
+	Show   eventsShow   `cmd:"" help:"Show one event with its body and its request."`
+	Tail   eventsTail   `cmd:"" help:"Show events as they are accepted, until Ctrl-C."`
+	Replay eventsReplay `cmd:"" help:"Send stored events on their way again."`
 }
 
 type eventsList struct {
 	engineFlags
-	Source string `help:"Of this source alone."`
-	ID     string `name:"id" help:"With this id alone."`
-	Since  string `placeholder:"TIME" help:"From this time: 2026-02-01T10:00:00Z, or how long ago (15m, 7d)."`
-	Until  string `placeholder:"TIME" help:"Up to this time."`
+	eventFilter
 	Limit  int    `default:"50" help:"At most so many."`
+	Before uint64 `help:"Older than this one: the next page, as the list says."`
 }
 
 // Run prints a table.
@@ -37,13 +36,17 @@ func (c *eventsList) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	var list admin.Events
-	query := queryOf("source", c.Source, "id", c.ID, "since", c.Since, "until", c.Until, "limit", strconv.Itoa(c.Limit))
-	if err := engine.get(ctx, "/api/events", query, &list); err != nil {
+	query := queryOf(append(c.query(), "limit", strconv.Itoa(c.Limit))...)
+	if c.Before > 0 {
+		query.Set("before", strconv.FormatUint(c.Before, 10))
+	}
+	if err := engine.getSlowly(ctx, "/api/events", query, &list); err != nil {
 		return err
 	}
 	if t.JSON {
 		return t.printJSON(list)
 	}
+	t.tellUnjudged(list.Unjudged)
 	if len(list.Events) == 0 {
 		fmt.Fprintln(t.out, "no events")
 		return nil
@@ -53,6 +56,7 @@ func (c *eventsList) Run(ctx context.Context, t *terminal) error {
 		rows.add(strconv.FormatUint(e.Sequence, 10), when(e.Time, time.Now()), e.Source, orDash(e.Type), bytesOf(e.Size), e.ID)
 	}
 	rows.write(t.out, t.width(), t.colorOut)
+	t.tellNext(list.Next)
 	return nil
 }
 

@@ -138,3 +138,50 @@ func TestManualLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestPromisesNameTheirTests wants every row of the promises to name a test,
+// with the folder it is in.
+func TestPromisesNameTheirTests(t *testing.T) {
+	rows := 0
+	named := regexp.MustCompile("`(Test\\w+…?)`|\\bin `([a-z0-9/]+)`")
+	for row := range strings.Lines(readFile(t, "../../docs/promises.md")) {
+		if !strings.HasPrefix(row, "| ") || strings.HasPrefix(row, "| ---") || strings.HasPrefix(row, "| #") || strings.HasPrefix(row, "| what went wrong") {
+			continue
+		}
+		rows++
+		var tests []string
+		all := 0
+		for _, m := range named.FindAllStringSubmatch(row, -1) {
+			if m[1] != "" {
+				tests, all = append(tests, m[1]), all+1
+				continue
+			}
+			for _, name := range tests {
+				if !testIn(t, m[2], name) {
+					t.Errorf("%s is not in %s: %s", name, m[2], row)
+				}
+			}
+			tests = nil
+		}
+		if all == 0 || len(tests) > 0 {
+			t.Errorf("a row names no test, or %v without a folder: %s", tests, row)
+		}
+	}
+	if rows < 30 {
+		t.Errorf("there are %d rows", rows)
+	}
+}
+
+// testIn tells whether a folder has a test; a name that ends with … is the beginning of one.
+func testIn(t *testing.T, folder, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("../..", folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := "("
+	if begin, begins := strings.CutSuffix(name, "…"); begins {
+		name, end = begin, ""
+	}
+	return slices.ContainsFunc(files, func(file string) bool { return strings.Contains(readFile(t, file), "\nfunc "+name+end) })
+}

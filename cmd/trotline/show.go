@@ -27,9 +27,12 @@ func (p *pairs) add(name, value string) {
 	}
 }
 
+// moment is how a time is shown where it must be exact.
+const moment = "2006-01-02 15:04:05.000 MST"
+
 func (p *pairs) addTime(name string, at time.Time) {
 	if !at.IsZero() {
-		p.add(name, at.Local().Format("2006-01-02 15:04:05.000 MST"))
+		p.add(name, at.Local().Format(moment))
 	}
 }
 

@@ -84,7 +84,7 @@ func (b *Bus) scan(ctx context.Context, stream string, q query, yield func(*foun
 		q.Batch, q.MaxBytes = scanBatch, scanBytes
 	}
 	for {
-		page, more, err := b.page(ctx, stream, q)
+		page, more, err := b.patiently(ctx, stream, q)
 		if err != nil {
 			return fmt.Errorf("cannot read the stream %s: %w", stream, err)
 		}
@@ -108,6 +108,21 @@ func (b *Bus) first(ctx context.Context, stream string, from uint64, subject str
 		return false
 	})
 	return first, first != nil, err
+}
+
+// pageTries is how often a page is asked for that does not come in time.
+const pageTries = 2
+
+// patiently asks again where there is no answer in time: who reads thousands of
+// pages should not fail at the one for which the machine was busy, or asleep.
+func (b *Bus) patiently(ctx context.Context, stream string, q query) (page []*found, more bool, err error) {
+	for range pageTries {
+		page, more, err = b.page(ctx, stream, q)
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			break
+		}
+	}
+	return page, more, err
 }
 
 // page asks once. more tells whether there is something behind the page.

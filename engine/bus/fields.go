@@ -18,6 +18,7 @@ const (
 	fldStamp      = "stamp"
 	fldElement    = "element"
 	fldUntyped    = "untyped"
+	fldReplay     = "replay"
 	fldParts      = "parts"
 	fldGeneration = "generation"
 	fldSequence   = "sequence"
@@ -35,6 +36,8 @@ const (
 	fldAttempts     = "attempts"
 	fldFirstAttempt = "first-attempt"
 	fldLastAttempt  = "last-attempt"
+	fldNumber       = "number"
+	fldEdited       = "edited"
 )
 
 // queryString is one being written.

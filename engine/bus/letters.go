@@ -44,8 +44,12 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
-	id := strings.Join([]string{w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element}, "/")
-	return d.message(n.workSubject(w), id), nil
+	return d.message(n.workSubject(w), workID(w)), nil
+}
+
+// workID names a hop of a delivery.
+func workID(w *Work) string {
+	return strings.Join([]string{w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element}, "/")
 }
 
 func decodeWork(header nats.Header, data []byte) (*Work, error) {
@@ -68,6 +72,9 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 		return nil, err
 	}
 	d.fields.number(fldGeneration, l.Generation)
+	if l.Number != 0 {
+		d.fields.number(fldNumber, l.Number)
+	}
 	d.fields.text(fldPipeline, l.Pipeline)
 	d.fields.text(fldRoute, l.Route)
 	d.fields.text(fldSink, l.Sink)
@@ -87,6 +94,12 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	if len(l.Answer) > 0 {
 		d.attach(partAnswer, l.Answer[:min(len(l.Answer), maxAnswer)])
 	}
+	if err := d.history(l.History); err != nil {
+		return nil, err
+	}
+	if err := d.unedited(l); err != nil {
+		return nil, err
+	}
 	id := strings.Join([]string{
 		l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason,
 	}, "/")
@@ -101,7 +114,13 @@ func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Ti
 		Hop: r.integer(fldHop), Reason: r.text(fldReason), Error: r.text(fldError),
 		Expression: r.text(fldExpression), Value: r.text(fldValue), Status: r.integer(fldStatus),
 		Answer: r.parts[partAnswer], Attempts: r.integer(fldAttempts),
-		FirstAttempt: r.time(fldFirstAttempt, r.text(fldFirstAttempt)), LastAttempt: r.time(fldLastAttempt, r.text(fldLastAttempt)), Results: r.results(),
+		FirstAttempt: r.time(fldFirstAttempt, r.text(fldFirstAttempt)), LastAttempt: r.time(fldLastAttempt, r.text(fldLastAttempt)), Results: r.results(), History: r.history(),
+	}
+	if l.Number = r.number(fldNumber); l.Number == 0 {
+		l.Number = sequence
+	}
+	if l.Unedited = r.bodyPart(partUnedited); l.Unedited != nil {
+		l.Edited = r.time(fldEdited, r.text(fldEdited))
 	}
 	var err error
 	if l.Event, err = r.event(); err != nil {
@@ -114,7 +133,7 @@ func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Ti
 // received, which has fitted before, without what the sinks answered.
 func (l *Dead) lighter(why error) *Dead {
 	c := *l
-	c.Results, c.Answer = nil, nil
+	c.Results, c.Answer, c.History = nil, nil, nil
 	c.Error = shorten(l.Error + "; the body as it stood is not kept: " + why.Error())
 	if l.Event.Original != nil {
 		c.Event = l.Event.WithBody(l.Event.Original)

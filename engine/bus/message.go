@@ -22,8 +22,10 @@ type Work struct {
 // Dead is a dead letter: an event that went no further, and why.
 type Dead struct {
 	// Sequence and Time are set when a dead letter is read: its place in the
-	// dead stream, and when it was stored.
+	// dead stream, and when it was stored. Number is what it is called: the place
+	// it was first stored at, which an edit does not change.
 	Sequence uint64
+	Number   uint64
 	Time     time.Time
 
 	Event      *event.Event // as it stood
@@ -42,8 +44,27 @@ type Dead struct {
 	Answer     []byte // the start of its answer's body, at most 4 KiB
 
 	Attempts                  int
+	History                   []Attempt // the last of them, as far as they were noted
 	FirstAttempt, LastAttempt time.Time
 	Results                   event.Results
+
+	Edited   time.Time   // when its body was last edited; zero: never
+	Unedited *event.Body // the body before the first edit
+}
+
+// Attempt is one attempt at a delivery that failed.
+type Attempt struct {
+	Number int       `json:"number"` // from 1
+	Time   time.Time `json:"time"`   // when it ended
+	Status int       `json:"status,omitempty"`
+	Error  string    `json:"error,omitempty"`  // at most 2 KiB are kept
+	Answer []byte    `json:"answer,omitempty"` // the start of the answer's body, at most 4 KiB
+}
+
+// shortened is the attempt as it is kept.
+func (a Attempt) shortened() Attempt {
+	a.Error, a.Answer = shorten(a.Error), a.Answer[:min(len(a.Answer), maxAnswer)]
+	return a
 }
 
 // Stored is an event with its place in the events stream.

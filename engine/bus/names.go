@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -26,6 +28,14 @@ func (n names) work() string    { return n.prefix + "_work" }
 func (n names) dead() string    { return n.prefix + "_dead" }
 func (n names) control() string { return n.prefix + "_control" }
 
+// refused is the stream of requests that sources have refused.
+func (n names) refused() string { return n.prefix + "_refused" }
+
+func (n names) refusedSubject(source string) string { return n.prefix + ".refused." + token(source) }
+
+// attempts is the stream of attempts that failed, of deliveries that are still attempted.
+func (n names) attempts() string { return n.prefix + "_attempts" }
+
 func (n names) eventSubject(source string) string { return n.prefix + ".events." + token(source) }
 
 func (n names) eventSubjects() string { return n.prefix + ".events.*" }
@@ -50,6 +60,13 @@ func (n names) deadSubject(d *Dead) string {
 		place = d.Step
 	}
 	return strings.Join([]string{n.prefix, "dead", token(place), token(d.Pipeline), token(d.Route)}, ".")
+}
+
+// attemptsSubject is where the attempts of one delivery stand. Its name is a
+// digest, because the ids in it are as long as their senders like.
+func (n names) attemptsSubject(w *Work) string {
+	sum := sha256.Sum256([]byte(workID(w)))
+	return n.prefix + ".attempts." + base64.RawURLEncoding.EncodeToString(sum[:18])
 }
 
 func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoint" }

@@ -15,19 +15,23 @@ var ErrNotFound = errors.New("not found")
 
 // EventFilter says which events are wanted. The zero value wants all.
 type EventFilter struct {
-	Source string    // "" is any
-	ID     string    // the sender's; "" is any
-	Since  time.Time // accepted at this time or later; zero is any
-	Until  time.Time // accepted before this time; zero is any
-	After  uint64    // behind this sequence; with Newest before it, unless it is 0
-	Limit  int       // at most so many; 0 is no limit
-	Newest bool      // the newest first
+	Source  string             // "" is any
+	Type    string             // "" is any
+	ID      string             // the sender's; "" is any
+	Where   func(*Stored) bool // nil: whatever else it is
+	Since   time.Time          // accepted at this time or later; zero is any
+	Until   time.Time          // accepted before this time; zero is any
+	Through uint64             // not behind this sequence; 0 is no limit
+	After   uint64             // behind this sequence; with Newest before it, unless it is 0
+	Limit   int                // at most so many; 0 is no limit
+	Newest  bool               // the newest first
 }
 
 func (f *EventFilter) wants(s *Stored) bool {
 	e := s.Event
-	return (f.Source == "" || e.Source == f.Source) && (f.ID == "" || e.ID == f.ID) &&
-		(f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until))
+	return (f.Source == "" || e.Source == f.Source) && (f.Type == "" || e.Type == f.Type) && (f.ID == "" || e.ID == f.ID) &&
+		(f.Since.IsZero() || !e.Time.Before(f.Since)) && (f.Until.IsZero() || e.Time.Before(f.Until)) &&
+		(f.Where == nil || f.Where(s))
 }
 
 // clockSlack is how much the time an event was accepted may differ from the
@@ -43,6 +47,9 @@ func (b *Bus) Events(ctx context.Context, f EventFilter, yield func(*Stored) boo
 	}
 	left := f.Limit
 	pick := func(m *found) (more bool) {
+		if f.Through > 0 && m.sequence > f.Through {
+			return f.Newest
+		}
 		e, generation, err := decodeEvent(m.header, m.data)
 		if err != nil {
 			return true
@@ -58,6 +65,15 @@ func (b *Bus) Events(ctx context.Context, f EventFilter, yield func(*Stored) boo
 		return b.scanBack(ctx, b.names.events(), subject, f.After, f.Since, pick)
 	}
 	return b.scan(ctx, b.names.events(), startOf(subject, f.After, f.Since), pick)
+}
+
+// LastEvent is the sequence of the newest message of the events stream.
+func (b *Bus) LastEvent(ctx context.Context) (uint64, error) {
+	info, err := b.state(ctx, b.names.events())
+	if err != nil {
+		return 0, err
+	}
+	return info.State.LastSeq, nil
 }
 
 // startOf is a query from behind a sequence, or from a time on.
@@ -90,9 +106,13 @@ func (b *Bus) scanBack(ctx context.Context, stream, subject string, before uint6
 		if end-start > window {
 			start = end - window
 		}
-		page, err := b.between(ctx, stream, subject, start, end)
+		page, whole, err := b.between(ctx, stream, subject, start, end)
 		if err != nil {
 			return err
+		}
+		if !whole {
+			window = (end - start) / 2
+			continue
 		}
 		for _, m := range slices.Backward(page) {
 			if !since.IsZero() && m.time.Before(since.Add(-clockSlack)) || !yield(m) {
@@ -107,15 +127,19 @@ func (b *Bus) scanBack(ctx context.Context, stream, subject string, before uint6
 	return nil
 }
 
-// between is what a subject has from start to before end.
-func (b *Bus) between(ctx context.Context, stream, subject string, start, end uint64) (page []*found, err error) {
+// between is what a subject has from start to before end; not the whole of it
+// when that is too much to have in memory at once.
+func (b *Bus) between(ctx context.Context, stream, subject string, start, end uint64) (page []*found, whole bool, err error) {
+	whole, bytes := true, 0
 	err = b.scan(ctx, stream, query{Subject: subject, Sequence: start}, func(m *found) bool {
 		if m.sequence < end {
 			page = append(page, m)
+			bytes += len(m.data)
 		}
-		return m.sequence+1 < end
+		whole = bytes <= scanBytes || start+1 == end
+		return whole && m.sequence+1 < end
 	})
-	return page, err
+	return page, whole, err
 }
 
 // Event is the event at a sequence of the events stream; [ErrNotFound] if it is

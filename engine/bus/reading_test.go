@@ -34,6 +34,10 @@ func TestEventsAreListed(t *testing.T) {
 		"a source":         {EventFilter{Source: "github"}, []uint64{101, 201, 301, 401, 501, 601}},
 		"a source, newest": {EventFilter{Source: "github", Newest: true, Limit: 2}, []uint64{601, 501}},
 		"an id":            {EventFilter{ID: "order-77"}, []uint64{78}},
+		"a type":           {EventFilter{Type: "new_order", Limit: 1}, []uint64{2}},
+		"no such type":     {EventFilter{Type: "order"}, nil},
+		"through":          {EventFilter{After: 598, Through: 600}, []uint64{599, 600}},
+		"where":            {EventFilter{Where: func(s *Stored) bool { return s.Event.ID == "order-9" }}, []uint64{10}},
 		"a time":           {EventFilter{Since: at(10), Until: at(13)}, []uint64{11, 12, 13}},
 		"a time, newest":   {EventFilter{Since: at(10), Until: at(13), Newest: true}, []uint64{13, 12, 11}},
 		"nothing":          {EventFilter{Source: "stripe"}, nil},
@@ -146,6 +150,10 @@ func TestDeadLetters(t *testing.T) {
 		"an event":   {DeadFilter{Source: "shop", ID: "order-4"}, []uint64{4}},
 		"since":      {DeadFilter{Since: time.Now().Add(time.Hour)}, nil},
 		"behind":     {DeadFilter{After: 4}, []uint64{5, 6}},
+		"through":    {DeadFilter{After: 1, Through: 3}, []uint64{2, 3}},
+		"back":       {DeadFilter{Newest: true, Through: 3}, []uint64{3, 2, 1}},
+		"until":      {DeadFilter{Until: time.Now().Add(-time.Hour)}, nil},
+		"where":      {DeadFilter{Where: func(d *Dead) bool { return d.Event.ID >= "order-4" }, Limit: 2}, []uint64{4, 5}},
 	} {
 		if got := list(c.filter); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)

@@ -43,7 +43,6 @@ const (
 
 // The fields of a segment.
 const (
-	fldNumber  = "number"
 	fldStream  = "stream"  // which incarnation of the events stream it speaks of
 	fldThrough = "through" // every id of an event up to this sequence is in this segment or an earlier one
 )

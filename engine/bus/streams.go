@@ -14,9 +14,15 @@ import (
 const (
 	eventsShare  = 50
 	workShare    = 30
-	deadShare    = 15
+	deadShare    = 13
+	refusedShare = 1
+	attemptShare = 1
 	controlShare = 5
 )
+
+// maxLog is the most that a stream may take which forgets its oldest when it is
+// full. Of a cluster nothing is reserved for it: there it is bounded by messages alone.
+const maxLog = 64 << 20
 
 // minDisk is what the streams need to be of any use: a generation's texts must
 // fit into the smallest share.
@@ -39,7 +45,7 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 	base := func(name string, share int64, subjects ...string) jetstream.StreamConfig {
 		c := jetstream.StreamConfig{
 			Name: name, Subjects: subjects, Storage: jetstream.FileStorage, Replicas: max(b.options.Replicas, 1),
-			// Never DiscardOld: it silently drops what nobody has handled.
+			// Not DiscardOld: it silently drops what nobody has handled.
 			Discard: jetstream.DiscardNew, MaxBytes: -1, AllowDirect: true,
 			Metadata: map[string]string{formatKey: strconv.Itoa(format)},
 		}
@@ -64,9 +70,27 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 		dead.Duplicates = min(dead.Duplicates, dead.MaxAge)
 	}
 
+	refused := base(n.refused(), refusedShare, n.prefix+".refused.*")
+	forgetful(&refused, 2_000)
+	refused.MaxAge = b.options.DeadAge
+	if refused.MaxAge > 0 {
+		refused.Duplicates = min(handOverWindow, refused.MaxAge)
+	}
+
+	attempts := base(n.attempts(), attemptShare, n.prefix+".attempts.*")
+	forgetful(&attempts, 100_000)
+	attempts.MaxMsgsPerSubject, attempts.MaxAge = keptAttempts, attemptsAge
+
 	control := base(n.control(), controlShare, n.prefix+".control.>")
 	control.MaxMsgsPerSubject = 1 // the last one counts; with DiscardNew only a full stream refuses
-	return []jetstream.StreamConfig{events, work, dead, control}
+	return []jetstream.StreamConfig{events, work, dead, refused, attempts, control}
+}
+
+// forgetful makes a stream of what is good to know and no promise: it takes
+// little room, and the newest is worth more than the oldest.
+func forgetful(c *jetstream.StreamConfig, messages int64) {
+	c.Discard, c.MaxMsgs = jetstream.DiscardOld, messages
+	c.MaxBytes = min(c.MaxBytes, maxLog)
 }
 
 // makeStreams makes every stream, or brings it up to date. It is done at each

@@ -93,18 +93,26 @@ func (r *reading) event() (*event.Event, error) {
 	body := event.NewCheckedBody(event.Format(format), r.body)
 	e := &event.Event{
 		ID: unescape(r.header.Get(ceID)), Source: unescape(r.header.Get(ceSource)), Time: r.time(ceTime, r.header.Get(ceTime)),
-		Stamp: r.text(fldStamp), Element: r.text(fldElement),
+		Stamp: r.text(fldStamp), Element: r.text(fldElement), Replay: r.text(fldReplay),
 		Request: event.KeepText(r.request, readRequest), Body: body, Original: body,
 	}
 	if r.text(fldUntyped) == "" {
 		e.Type = unescape(r.header.Get(ceType))
 	}
-	for name, data := range r.parts {
-		if format, ok := strings.CutPrefix(name, partOriginal+"."); ok {
-			e.Original = event.NewCheckedBody(event.Format(format), data)
-		}
+	if original := r.bodyPart(partOriginal); original != nil {
+		e.Original = original
 	}
 	return e, r.err
+}
+
+// bodyPart is a body that travels beside the message's own; nil if there is none of that name.
+func (r *reading) bodyPart(name string) *event.Body {
+	for part, data := range r.parts {
+		if format, ok := strings.CutPrefix(part, name+"."); ok {
+			return event.NewCheckedBody(event.Format(format), data)
+		}
+	}
+	return nil
 }
 
 func (r *reading) results() event.Results {
@@ -117,4 +125,16 @@ func (r *reading) results() event.Results {
 		r.err = fmt.Errorf("the results cannot be read: %w", err)
 	}
 	return results
+}
+
+func (r *reading) history() []Attempt {
+	text, ok := r.parts[partHistory]
+	if !ok {
+		return nil
+	}
+	var history []Attempt
+	if err := json.Unmarshal(text, &history); err != nil && r.err == nil {
+		r.err = fmt.Errorf("the attempts cannot be read: %w", err)
+	}
+	return history
 }

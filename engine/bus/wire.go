@@ -61,6 +61,8 @@ const (
 	partResults  = "results"
 	partAnswer   = "answer"
 	partRequest  = "request"
+	partHistory  = "attempts"
+	partUnedited = "unedited"
 )
 
 // headers is how many headers a message has at the most. A map of eight is
@@ -143,6 +145,7 @@ func (d *draft) event(e *event.Event) error {
 	d.fields.text(fldFormat, string(body.Format()))
 	d.fields.text(fldStamp, e.Stamp)
 	d.fields.text(fldElement, e.Element)
+	d.fields.text(fldReplay, e.Replay)
 	d.request = writeRequest(e.Request)
 	return d.original(e, body, raw)
 }
@@ -163,6 +166,20 @@ func (d *draft) original(e *event.Event, body *event.Body, raw []byte) error {
 	return nil
 }
 
+// unedited writes an edited dead letter's body as it was.
+func (d *draft) unedited(l *Dead) error {
+	if l.Unedited == nil {
+		return nil
+	}
+	raw, err := l.Unedited.Raw()
+	if err != nil {
+		return fmt.Errorf("the body before the edit: %w", err)
+	}
+	d.attach(partUnedited+"."+string(l.Unedited.Format()), raw)
+	d.fields.time(fldEdited, l.Edited)
+	return nil
+}
+
 // results writes what earlier sinks answered.
 func (d *draft) results(r event.Results) error {
 	if len(r) == 0 {
@@ -173,6 +190,23 @@ func (d *draft) results(r event.Results) error {
 		return fmt.Errorf("the results: %w", err)
 	}
 	d.attach(partResults, text)
+	return nil
+}
+
+// history writes the attempts that were made.
+func (d *draft) history(h []Attempt) error {
+	if len(h) == 0 {
+		return nil
+	}
+	short := make([]Attempt, len(h))
+	for i, a := range h {
+		short[i] = a.shortened()
+	}
+	text, err := json.Marshal(short)
+	if err != nil {
+		return fmt.Errorf("the attempts: %w", err)
+	}
+	d.attach(partHistory, text)
 	return nil
 }
 

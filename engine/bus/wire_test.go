@@ -159,8 +159,10 @@ func TestEventIsACloudEvent(t *testing.T) {
 }
 
 func TestWorkRoundTrip(t *testing.T) {
+	replayed := order(1).WithBody(event.BodyOf("mapped"))
+	replayed.Replay = "r-1"
 	w := &Work{
-		Event: order(1).WithBody(event.BodyOf("mapped")), Sequence: 1 << 60, Generation: 9,
+		Event: replayed, Sequence: 1 << 60, Generation: 9,
 		Sink: "crm", Pipeline: "orders", Route: "big", Hop: -1,
 		Results: event.Results{"warehouse": {Status: 201, Header: map[string]string{"location": "/7"}, Body: bytes.Repeat([]byte{0, 255}, 32<<10)}},
 	}
@@ -191,6 +193,7 @@ func TestDeadRoundTrip(t *testing.T) {
 		Reason: "refused", Error: "line one\nline two", Expression: `body.x == "ü"`, Value: "\x00", Status: 422,
 		Answer: []byte("no"), Attempts: 3, FirstAttempt: time.Unix(1, 2).UTC(), LastAttempt: time.Unix(3, 4).UTC(),
 		Results: event.Results{"warehouse": {Status: 200}},
+		History: []Attempt{{Number: 2, Time: time.Unix(2, 3).UTC(), Status: 503, Error: "busy", Answer: []byte("\xff")}, {Number: 3, Time: time.Unix(3, 4).UTC(), Error: "gone"}},
 	}
 	m, err := testNames.encodeDead(d)
 	if err != nil {
@@ -202,7 +205,7 @@ func TestDeadRoundTrip(t *testing.T) {
 	}
 	sameEvent(t, got.Event, d.Event)
 	want := *d
-	want.Sequence, want.Time, want.Event = 5, time.Unix(9, 0).UTC(), got.Event
+	want.Sequence, want.Number, want.Time, want.Event = 5, 5, time.Unix(9, 0).UTC(), got.Event
 	if !reflect.DeepEqual(got, &want) {
 		t.Errorf("read %+v, want %+v", got, &want)
 	}

@@ -141,6 +141,7 @@ type Source struct {
 	PublicURL   string         `yaml:"public_url" doc:"what this source's senders call, if not server.public_url"`
 	Rate        *SourceRate    `yaml:"rate" doc:"how many requests it takes in a time; no limit by default"`
 	Concurrency int            `yaml:"concurrency" min:"1" doc:"how many of its requests are handled at once; no limit but server.limits.requests by default"`
+	KeepRefused bool           `yaml:"keep_refused" doc:"keep requests that are refused, without what proves their sender, to look at: trotline dead list --refused (false)"`
 	CORS        *CORS          `yaml:"cors" doc:"which pages may send from a browser; none may read an answer by default"`
 	Split       event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`
 }

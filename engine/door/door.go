@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/trotline/trotline/event"
 )
 
 // Options are what a door is made of.
@@ -23,6 +25,8 @@ type Options struct {
 	Observer     Observer      // nil observes nothing
 	Log          *slog.Logger  // nil: nothing is logged
 	Limits       Limits
+	// Refused is told of each request that a source with [Route.KeepRefused] refuses. It is quick.
+	Refused func(from event.Source, r *event.Request, why *event.Refusal)
 }
 
 // Limits bound what senders can take up. A zero is the default.
@@ -70,6 +74,7 @@ type Door struct {
 	log         *slog.Logger
 	table       atomic.Pointer[inForce]
 	limits      Limits
+	refused     func(from event.Source, r *event.Request, why *event.Refusal)
 	requests    semaphore
 	bodies      semaphore
 	decoders    chan struct{} // holds one for each body being decoded
@@ -98,6 +103,7 @@ func New(o Options) *Door {
 		observer: o.Observer,
 		log:      o.Log,
 		limits:   limits,
+		refused:  o.Refused,
 		requests: newSemaphore(limits.Requests),
 		bodies:   newSemaphore(limits.Bodies),
 		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),

@@ -191,8 +191,10 @@ func (v *visit) withinRate(r *http.Request) error {
 // between, the request is received again by the rules that are in force now.
 func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error) {
 	for {
-		receipt, err := v.route.Receiver.Receive(v.door.working, v.request(r, body, stamp))
+		request := v.request(r, body, stamp)
+		receipt, err := v.route.Receiver.Receive(v.door.working, request)
 		if err != nil {
+			v.tellRefused(request, err)
 			return answer{}, err
 		}
 		if receipt.Event == nil {
@@ -214,6 +216,15 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 		if err := v.next(r, int64(len(body))); err != nil {
 			return answer{}, err
 		}
+	}
+}
+
+// tellRefused tells of a request that its source has refused, if it is to be
+// kept. One that is asked to come again is not.
+func (v *visit) tellRefused(r *event.Request, err error) {
+	var refusal *event.Refusal
+	if v.route.KeepRefused && errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError {
+		v.door.refused(v.route.Receiver, r, refusal)
 	}
 }
 

@@ -45,6 +45,7 @@ type Route struct {
 	Rate        *Rate          // nil is no limit
 	Concurrency int            // requests at once; 0 is no limit
 	Receiver    event.Source
+	KeepRefused bool // tell [Options.Refused] of the requests that the receiver refuses
 }
 
 // route is a Route as requests need it.

@@ -16,6 +16,7 @@ type Metrics struct {
 	accepted   *prometheus.CounterVec
 	duplicates *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	kept       *prometheus.CounterVec
 	failed     *prometheus.CounterVec
 	accept     *prometheus.HistogramVec
 
@@ -53,6 +54,7 @@ func New() *Metrics {
 	m.accepted = m.counter("accepted_total", "Events stored and answered with 2xx.", "source")
 	m.duplicates = m.counter("duplicate_total", "Requests that brought an event already stored.", "source")
 	m.refused = m.counter("refused_total", "Requests turned away, by the reason the sender was told.", "source", "reason")
+	m.kept = m.counter("refused_kept_total", "Of the requests turned away, those that keep_refused has kept.", "source")
 	m.failed = m.counter("store_failed_total", "Requests answered with 503 because the event could not be stored.", "source")
 	m.accept = m.histogram("accept_seconds", "From the end of a request's header to its answer.", "source")
 
@@ -63,7 +65,7 @@ func New() *Metrics {
 
 	m.delivered = m.counter("delivered_total", "Deliveries a sink has confirmed.", "sink", "pipeline", "route")
 	m.retried = m.counter("retried_total", "Attempts that failed and will be made again.", "sink", "pipeline", "route")
-	m.dead = m.counter("dead_total", "Events and deliveries that became dead letters; at is the sink or the step.", "pipeline", "at", "reason")
+	m.dead = m.counter("dead_total", "Events and deliveries that became dead letters; at is the sink or the step, class whose fault it is.", "pipeline", "at", "reason", "class")
 	m.attempt = m.histogram("attempt_seconds", "One call of a sink.", "sink")
 	m.journey = m.histogram("delivery_seconds", "From the acceptance of an event to the sink's confirmation.", "sink")
 	m.inFlight = m.gauge("in_flight", "Deliveries a sink is attempting now.", "sink")
@@ -141,6 +143,9 @@ func (m *Metrics) Refused(source, reason string, _ int) {
 	m.refused.WithLabelValues(source, reason).Inc()
 }
 
+// RefusedKept counts a request that was turned away and is kept.
+func (m *Metrics) RefusedKept(source string) { m.kept.WithLabelValues(source).Inc() }
+
 // Failed counts a request whose event could not be stored.
 func (m *Metrics) Failed(source string) { m.failed.WithLabelValues(source).Inc() }
 
@@ -167,9 +172,10 @@ func (m *Metrics) Retried(sink, pipeline, route string) {
 	m.retried.WithLabelValues(sink, pipeline, route).Inc()
 }
 
-// Dead counts a dead letter; at is the sink or the step it died at.
-func (m *Metrics) Dead(pipeline, at, reason string) {
-	m.dead.WithLabelValues(pipeline, at, reason).Inc()
+// Dead counts a dead letter; at is the sink or the step it died at, class at
+// whose side the cause lies.
+func (m *Metrics) Dead(pipeline, at, reason, class string) {
+	m.dead.WithLabelValues(pipeline, at, reason, class).Inc()
 }
 
 // Attempted records one call of a sink.

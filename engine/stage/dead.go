@@ -23,6 +23,21 @@ const (
 	ReasonBacklog    = "backlog_full" // its sink had too much waiting
 )
 
+// The classes of reasons: at whose side the cause lies.
+const (
+	ClassReceiver = "receiver" // it said no, or never took it
+	ClassOwn      = "own"      // the rules, the configuration, the store, or a fault of ours
+)
+
+// Class is at whose side the cause of a reason lies.
+func Class(reason string) string {
+	switch reason {
+	case ReasonRefused, ReasonExhausted:
+		return ClassReceiver
+	}
+	return ClassOwn
+}
+
 const removedText = "the sink is no longer in the configuration; replay it elsewhere with --to"
 
 // bury is a dead letter of an event that did not get as far as a sink.
@@ -45,9 +60,13 @@ func buryWork(w *bus.Work, reason, text string) *bus.Dead {
 }
 
 // buryAttempted is the dead letter of a delivery whose last attempt failed.
-func buryAttempted(j job, v event.Verdict) *bus.Dead {
+// history are the attempts before that one, as far as they are known.
+func buryAttempted(j job, v event.Verdict, history []bus.Attempt) *bus.Dead {
 	d := buryWork(j.work, ReasonExhausted, "")
+	var step *event.StepError
 	switch {
+	case errors.As(v.Err, &step):
+		d.Reason = ReasonExpression // what was to be sent could not be made
 	case event.IsPermanent(v.Err):
 		d.Reason = ReasonRefused
 	case reasonOf(v.Err) == ReasonPanic:
@@ -57,7 +76,16 @@ func buryAttempted(j job, v event.Verdict) *bus.Dead {
 	d.Attempts = j.delivery.Attempt
 	d.FirstAttempt, d.LastAttempt = j.message.Time(), time.Now().UTC()
 	d.Status, d.Answer = v.Answer.Status, v.Answer.Body
+	d.History = append(history, attemptOf(j, v))
 	return d
+}
+
+// attemptOf is what is remembered of an attempt that has just failed.
+func attemptOf(j job, v event.Verdict) bus.Attempt {
+	return bus.Attempt{
+		Number: j.delivery.Attempt, Time: time.Now().UTC(),
+		Status: v.Answer.Status, Error: v.Err.Error(), Answer: v.Answer.Body,
+	}
 }
 
 // unreadable is a dead letter of a message that somebody else wrote into our

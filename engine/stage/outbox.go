@@ -86,14 +86,14 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
 		m.Ack()
 	}
 	for _, d := range o.dead {
-		s.mourn(d)
+		s.Mourn(d)
 	}
 }
 
-// mourn counts a dead letter and tells of it. What broke it may hold what the
+// Mourn counts a dead letter and tells of it. What broke it may hold what the
 // sender wrote, so the log says only where to look.
-func (s *Shared) mourn(d *bus.Dead) {
-	s.Metrics.Dead(d.Pipeline, diedAt(d), d.Reason)
+func (s *Shared) Mourn(d *bus.Dead) {
+	s.Metrics.Dead(d.Pipeline, diedAt(d), d.Reason, Class(d.Reason))
 	s.Log.Warn("an event became a dead letter; see `trotline dead list`",
 		"pipeline", d.Pipeline, "at", diedAt(d), "reason", d.Reason, "event", d.Event.ID)
 }
@@ -108,7 +108,7 @@ func (s *Shared) await(ctx context.Context, sent []handOver) (failed []handOver,
 		}
 		if errors.Is(e, bus.ErrUnstorable) && h.work != nil {
 			h = handOver{dead: buryWork(h.work, ReasonUnstorable, e.Error())}
-			s.mourn(h.dead)
+			s.Mourn(h.dead)
 		}
 		failed, err = append(failed, h), e
 	}

@@ -110,7 +110,7 @@ func (s *Sink) attempt(ctx context.Context, messages []*bus.Message, group *held
 	defer free()
 
 	t := s.acquire()
-	jobs, o := s.prepare(t, messages)
+	jobs, o := s.prepare(ctx, t, messages)
 	if len(jobs) > 0 {
 		s.judge(ctx, t, jobs, s.try(ctx, t, jobs), o)
 	}
@@ -141,7 +141,7 @@ type job struct {
 
 // prepare shapes each delivery as its hop wants it. What cannot be attempted is
 // in the outbox already.
-func (s *Sink) prepare(t *Target, messages []*bus.Message) ([]job, *outbox) {
+func (s *Sink) prepare(ctx context.Context, t *Target, messages []*bus.Message) ([]job, *outbox) {
 	jobs, o := make([]job, 0, len(messages)), &outbox{}
 	for _, m := range messages {
 		w, err := m.Work()
@@ -152,7 +152,10 @@ func (s *Sink) prepare(t *Target, messages []*bus.Message) ([]job, *outbox) {
 			continue
 		}
 		if t.Sink == nil {
-			o.bury(m, buryWork(w, ReasonRemoved, removedText))
+			d := buryWork(w, ReasonRemoved, removedText)
+			d.History = s.history(ctx, w, m.Delivered())
+			d.Attempts = len(d.History)
+			o.bury(m, d)
 			continue
 		}
 		shaped, dead := s.shape(w)
@@ -221,7 +224,7 @@ func (s *Sink) judge(ctx context.Context, t *Target, jobs []job, verdicts []even
 				continue
 			}
 		}
-		o.bury(j.message, buryAttempted(j, v))
+		o.bury(j.message, buryAttempted(j, v, s.history(ctx, j.work, j.delivery.Attempt)))
 	}
 }
 
@@ -242,7 +245,21 @@ func (s *Sink) delivered(j job, answer event.Answer, o *outbox) {
 	s.gate(next.Work, o)
 }
 
+// history are the attempts before the one of that number. Where they cannot be
+// read the dead letter does without.
+func (s *Sink) history(ctx context.Context, w *bus.Work, number int) []bus.Attempt {
+	if number <= 1 {
+		return nil
+	}
+	attempts, err := s.Bus.Attempts(ctx, w)
+	if err != nil {
+		s.Log.Warn("the attempts at a delivery could not be read", "sink", s.Name, "event", w.Event.ID, "error", err)
+	}
+	return attempts
+}
+
 func (s *Sink) retry(j job, v event.Verdict, wait time.Duration) {
+	s.Bus.NoteAttempt(j.work, attemptOf(j, v))
 	s.Metrics.Retried(s.Name, j.work.Pipeline, j.work.Route)
 	s.Log.Warn("a delivery failed and will be tried again", "sink", s.Name, "pipeline", j.work.Pipeline, "route", j.work.Route,
 		"event", j.work.Event.ID, "attempt", j.delivery.Attempt, "next", wait.Round(time.Millisecond), "error", v.Err)

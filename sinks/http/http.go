@@ -192,6 +192,9 @@ func (s *sink) header(d *event.Delivery, u *url.URL, contentType string) (http.H
 	h["Trotline-Event-Id"] = values[1:2:2]
 	h["Trotline-Attempt"] = values[2:3:3]
 	h["Content-Type"] = values[3:4:4]
+	if d.Event.Replay != "" {
+		h["Trotline-Replay"] = []string{event.HeaderValue(d.Event.Replay)}
+	}
 	switch {
 	case s.auth != "":
 		h["Authorization"] = []string{s.auth}

@@ -103,6 +103,8 @@ func TestRequest(t *testing.T) {
 	text := eventtest.Event(nil).WithBody(event.NewBody(event.Text, []byte("hello")))
 	strange := eventtest.EventJSON(`{}`)
 	strange.ID = "a\r\nb%"
+	again := eventtest.EventJSON(`{}`)
+	again.Replay = "r-1"
 
 	for _, c := range []struct {
 		name string
@@ -117,6 +119,10 @@ func TestRequest(t *testing.T) {
 				"Content-Type": {"application/vnd.shop+json"}, "User-Agent": {"Trotline"},
 				"Trotline-Event-Id": {"event"}, "Trotline-Attempt": {"3"},
 			}},
+		},
+		{
+			"a replay is marked", Settings{URL: eventtest.Template("http://" + address), Method: "POST"}, again,
+			request{"POST", "/", address, `{}`, http.Header{"Trotline-Replay": {"r-1"}}},
 		},
 		{
 			"what a step made is JSON", Settings{URL: eventtest.Template("http://" + address), Method: "PUT"}, touched,

@@ -112,6 +112,9 @@ func (s *sink) message(d *event.Delivery) (*nats.Msg, error) {
 		"ce-time":             {e.Time.UTC().Format(time.RFC3339Nano)},
 		"content-type":        {e.ContentType()},
 	}}
+	if e.Replay != "" {
+		m.Header["Trotline-Replay"] = []string{event.HeaderValue(e.Replay)}
+	}
 	for name, value := range s.headers {
 		text, err := value.Render(e, d.Results)
 		if err != nil {

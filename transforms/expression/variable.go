@@ -44,6 +44,8 @@ var variables = []variable{
 		load: func(f *frame) (any, error) { return f.event.Source, nil }},
 	{name: "received_at", doc: "when the event was accepted", kind: timeType,
 		load: func(f *frame) (any, error) { return f.event.Time, nil }},
+	{name: "replayed", doc: "whether it is a stored event that is replayed", kind: boolType, later: true,
+		load: func(f *frame) (any, error) { return f.event.Replay != "", nil }},
 	{name: "original", doc: "the body before the steps", later: true, load: (*frame).original, field: (*frame).originalField},
 	{name: "results", doc: "what earlier sinks of the chain answered: results.crm.status, .headers, .body", view: true,
 		load: func(f *frame) (any, error) { return f.allAnswers(), nil }},

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -160,6 +161,29 @@ func (s *Scheme) wrong() *event.Refusal {
 		return refusal
 	}
 	return event.Refuse(http.StatusUnauthorized, reasonSignature, "The signature in %s does not match.", s.at[0].spoken())
+}
+
+// ProofAt are the headers and the query parameters where anything stands that
+// proves the sender, signatures too, and whether the body has some of it.
+func (s *Scheme) ProofAt() (headers, query []string, body bool) {
+	headers, query = s.SecretsAt()
+	places := slices.Clone(s.at)
+	for _, e := range s.required {
+		if e.want.uses(inInput) {
+			places = append(places, e.place)
+		}
+	}
+	for _, p := range places {
+		switch p.kind {
+		case inHeader:
+			headers = append(headers, p.name)
+		case inQuery:
+			query = append(query, p.name)
+		default:
+			body = true
+		}
+	}
+	return headers, query, body
 }
 
 // SecretsAt are the headers and the query parameters where a secret itself
