@@ -37,10 +37,11 @@ func duplicates(t testing.TB, b *Bus, from, to int) (known int) {
 // left is a folder as a kill -9 leaves it now.
 func left(t testing.TB, dir string) string {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "data")
-	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
+	var to string
+	eventually(t, "the folder can be copied", func() bool { // the server may be removing files in it
+		to = filepath.Join(t.TempDir(), "data")
+		return os.CopyFS(to, os.DirFS(dir)) == nil
+	})
 	return to
 }
 

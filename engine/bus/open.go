@@ -59,6 +59,9 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 	if err = b.recall(ctx); err != nil {
 		return nil, err
 	}
+	if err = b.recallSegments(ctx); err != nil {
+		return nil, err
+	}
 	if b.journal != nil {
 		if err = b.restore(ctx); err != nil {
 			return nil, err

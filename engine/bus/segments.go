@@ -64,12 +64,23 @@ func (b *Bus) mostIDs() int {
 	return asked
 }
 
-// recallIDs reads what an earlier run has left.
-func (b *Bus) recallIDs(ctx context.Context) error {
+// recallSegments reads what an earlier run has written down. It comes before
+// events are put back into the stream: those get other sequences, of which the
+// segments know nothing.
+func (b *Bus) recallSegments(ctx context.Context) error {
 	events, err := b.state(ctx, b.names.events())
 	if err == nil {
 		err = b.readSegments(ctx, events)
 	}
+	if err != nil {
+		return fmt.Errorf("cannot read the ids of events: %w", err)
+	}
+	return nil
+}
+
+// recallIDs reads the ids that stand in the events stream alone.
+func (b *Bus) recallIDs(ctx context.Context) error {
+	events, err := b.state(ctx, b.names.events())
 	if err == nil {
 		err = b.readIDs(ctx, events.State.LastSeq)
 	}
