@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/trotline/trotline/event"
 )
@@ -53,7 +55,7 @@ func (v *Signed) handshake(r *event.Request, unsigned bool) (*Handshake, error) 
 	}
 	q := v.scheme.read(r, v.inputs)
 	defer q.done()
-	q.sign = v.sign
+	q.sign = q.signChallenge(v.sign)
 	for i := range v.scheme.shakes {
 		if h := &v.scheme.shakes[i]; h.unsigned == unsigned && h.when.hold(q) {
 			return h.meant(q)
@@ -62,8 +64,30 @@ func (v *Signed) handshake(r *event.Request, unsigned bool) (*Handshake, error) 
 	return nil, nil
 }
 
+// maxChallenge is how long a challenge may be that is answered with its MAC.
+const maxChallenge = 256
+
+// signChallenge signs what can be nothing but a challenge: the key is that of
+// events, and whoever got the MAC of a body could send it.
+func (q *reading) signChallenge(sign func([]byte) []byte) func([]byte) []byte {
+	return func(content []byte) []byte {
+		if len(content) > maxChallenge || bytes.ContainsFunc(content, isNoChallenge) {
+			q.abused = true
+			return nil
+		}
+		return sign(content)
+	}
+}
+
+func isNoChallenge(r rune) bool {
+	return !('a' <= r|0x20 && r|0x20 <= 'z') && !('0' <= r && r <= '9') && !strings.ContainsRune("+/=-_.~", r)
+}
+
 func (h *handshake) meant(q *reading) (*Handshake, error) {
 	made, err := h.fill(q)
+	if q.abused {
+		return nil, event.Refuse(http.StatusBadRequest, reasonHandshake, "What is to be signed is no challenge.")
+	}
 	var a *absence
 	if errors.As(err, &a) {
 		refusal := a.refusal(reasonHandshake)

@@ -276,7 +276,7 @@ func TestSpots(t *testing.T) {
 
 func TestPlacesAreWrittenAsTheyAreRead(t *testing.T) {
 	for _, text := range []string{"body", "body.a.0.b", "header:X-Id", "query:hub.mode", "form:a", "form", "headers:X-List", "item:t=", "item:0",
-		"timestamp", "secret", "input:a", "claim:a.b", "each.a", "method", "host", "path", "query", "uri", "url"} {
+		"timestamp", "secret", "input:a", "claim:a.b", "each.a", "method", "host", "path", "query", "uri", "url", "canonical"} {
 		p, err := parsePlace(text)
 		if err != nil || p.String() != text {
 			t.Errorf("%s is written as %s, %v", text, p, err)
