@@ -1,10 +1,9 @@
 package verify
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
-	"strings"
+	"regexp"
 
 	"github.com/trotline/trotline/event"
 )
@@ -64,23 +63,19 @@ func (v *Signed) handshake(r *event.Request, unsigned bool) (*Handshake, error) 
 	return nil, nil
 }
 
-// maxChallenge is how long a challenge may be that is answered with its MAC.
-const maxChallenge = 256
+// challenge is what is answered with its MAC: nothing that could be a body.
+var challenge = regexp.MustCompile(`^[A-Za-z0-9+/=_.~-]{1,256}$`)
 
-// signChallenge signs what can be nothing but a challenge: the key is that of
-// events, and whoever got the MAC of a body could send it.
+// signChallenge signs challenges alone: the key is that of events, and whoever
+// got the MAC of a body could send it.
 func (q *reading) signChallenge(sign func([]byte) []byte) func([]byte) []byte {
 	return func(content []byte) []byte {
-		if len(content) > maxChallenge || bytes.ContainsFunc(content, isNoChallenge) {
+		if !challenge.Match(content) {
 			q.abused = true
 			return nil
 		}
 		return sign(content)
 	}
-}
-
-func isNoChallenge(r rune) bool {
-	return !('a' <= r|0x20 && r|0x20 <= 'z') && !('0' <= r && r <= '9') && !strings.ContainsRune("+/=-_.~", r)
 }
 
 func (h *handshake) meant(q *reading) (*Handshake, error) {

@@ -287,7 +287,7 @@ func TestPlacesAreWrittenAsTheyAreRead(t *testing.T) {
 // FuzzTemplate: whatever a template says, it is refused or it can be written, and never panics.
 func FuzzTemplate(f *testing.F) {
 	for _, seed := range []string{"{timestamp}.{body}", "{?id:{query:data.id | lower};}", `{"a":"{body.a.b.0 | json}"\}`, "{query:a + secret | sha256 | hex}",
-		"{headers:X-List}", "{item:0}", `\n\{`, "{form}", "{body.a.b.1.c}", "{?{?{body}}}", "{claim:a.b}{each.id}"} {
+		"{headers:X-List}", "{item:0}", `\n\{`, "{form}", "{body.a.b.1.c}", "{?{?{body}}}", "{claim:a.b}{each.id}", "{canonical | sha256 | hex}{query | params}"} {
 		f.Add(seed, "application/json", []byte(`{"a":{"b":[1]}}`))
 	}
 	f.Add("{form:a}{form}", "multipart/form-data; boundary=x", []byte("--x\r\n\r\n--x--"))
