@@ -120,6 +120,38 @@ func TestFieldsTwice(t *testing.T) {
 	}
 }
 
+func FuzzRepeated(f *testing.F) {
+	for _, seed := range []string{`{"a": {"b": [1, {"c": 1, "c": 2}]}}`, `[{"a": 1}, {"\u0061": 1, "a": 2}]`, "{}\n{\"a\":1}\n"} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, lines bool) {
+		format := event.JSON
+		if lines {
+			format = event.NDJSON
+		}
+		b := event.NewBody(format, []byte(text))
+		v, err := b.Value()
+		if err != nil {
+			return
+		}
+		place, found := repeated(b)
+		if path := strings.Split(place, "/"); found && path[0] != "" {
+			t.Errorf("%q: the place is %q", text, place)
+		}
+		once, err := event.EncodeJSON(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if place, again := repeated(event.NewBody(event.JSON, once)); again {
+			t.Errorf("%q holds each field once, and is said to repeat %q", once, place)
+		}
+		if !found && strings.Count(text, ":") != strings.Count(string(once), ":") {
+			t.Errorf("%q has lost a field, and none is said to be repeated", text)
+		}
+	})
+}
+
 func TestBrokenSchemas(t *testing.T) {
 	for _, c := range []struct{ schema, want string }{
 		{`{"type": "objekt"}`, `s.json: /type: `},
