@@ -54,11 +54,18 @@ fuzz: ## every fuzz target, FUZZTIME (20s) each
 			echo "== $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; done
 
-VECTORS := sources/webhook/verify/testdata/sdk
+SDK := sources/webhook/verify/testdata/sdk
+$(SDK)/node_modules: $(SDK)/package-lock.json
+	npm --prefix $(SDK) ci --no-audit --no-fund
+	@touch $@
+
 .PHONY: vectors
-vectors: ## make the presets' test vectors anew with the providers' own SDKs (needs node)
-	npm --prefix $(VECTORS) ci --no-audit --no-fund
-	node $(VECTORS)/generate.mjs
+vectors: $(SDK)/node_modules ## make the presets' test vectors anew with the providers' own SDKs (needs node)
+	node $(SDK)/generate.mjs
+
+.PHONY: interop
+interop: build $(SDK)/node_modules ## let the providers' own SDKs talk to the binary, both ways (needs node)
+	CLOCK=real node $(SDK)/interop.mjs bin/trotline
 
 .PHONY: docs
 docs: ## load every YAML block of the manual, as a user would paste it

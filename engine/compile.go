@@ -19,12 +19,13 @@ type kinds struct {
 	sinks      map[string]event.SinkKind
 	split      func(list event.Expr) event.Transform
 	keys       *keyring
+	schema     func(file event.File) (event.Schema, error)
 }
 
 func indexKinds(k event.Kinds) kinds {
 	x := kinds{
 		sources: make(map[string]event.SourceKind), transforms: make(map[string]event.TransformKind),
-		sinks: make(map[string]event.SinkKind), split: k.Split, keys: new(keyring),
+		sinks: make(map[string]event.SinkKind), split: k.Split, schema: k.Schema, keys: new(keyring),
 	}
 	for _, s := range k.Sources {
 		x.sources[s.Name] = s
@@ -52,6 +53,9 @@ func (k kinds) compile(c *config.Config, log *slog.Logger) (*plan, config.Proble
 	p.rules = rules
 	for _, s := range c.Sources {
 		source, err := k.sources[s.Kind].Open(s.Settings, event.SourceOptions{Name: s.Name, Log: log, Keeper: k.keys.of(s.Name)})
+		if err == nil && s.Schema.Path != "" {
+			source, err = k.withSchema(source, s.Schema)
+		}
 		if err != nil {
 			problems = append(problems, problemAt(s.Pos, "source %s: %v", s.Name, err))
 			continue

@@ -47,7 +47,7 @@ type recorderSettings struct {
 
 func (r *rig) kinds() event.Kinds {
 	return event.Kinds{
-		Sources: sources.All(), Transforms: transforms.All(), Split: transforms.Split, Language: expression.New,
+		Sources: sources.All(), Transforms: transforms.All(), Split: transforms.Split, Schema: transforms.Schema, Language: expression.New,
 		Sinks: []event.SinkKind{{
 			Name: "recorder", Doc: "records", Settings: func() any { return &recorderSettings{} },
 			Open: func(_ context.Context, s any, _ event.SinkOptions) (event.Sink, error) {

@@ -168,6 +168,12 @@ func TestDecodeNDJSON(t *testing.T) {
 // The fuzz targets below hold what every decoder promises: no panic, only values
 // that the other parts know, none deeper or more than the bounds, and texts that are UTF-8.
 
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(`{"a":[1,-2.50e+3,12345678901234567890,null,true,"\u00e9\ud800"],"":{}}`))
+	f.Add([]byte(" \"\xff\"\n"))
+	fuzzDecode(f, JSON)
+}
+
 func FuzzXML(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0"?><o xmlns:s="u" id="1"><s:i>1</s:i><i>&lt;</i>t<!-- c --><![CDATA[x]]></o>`))
 	f.Add([]byte(`<!DOCTYPE l [<!ENTITY a "x">]><l>&a;</l>`))

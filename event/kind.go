@@ -37,6 +37,8 @@ type Kinds struct {
 	Language   func(env func(name string) (string, bool)) Language
 	// Split is the split step, for a source that splits its requests itself.
 	Split func(list Expr) Transform
+	// Schema compiles a JSON Schema, for a source that takes only what fits one.
+	Schema func(file File) (Schema, error)
 }
 
 // SourceKind is a sort of source.

@@ -93,6 +93,7 @@ type Refusal struct {
 	Status     int           // 4xx
 	Reason     string        // one word for the metric: signature, timestamp, missing_header, decode, id, …
 	Detail     string        // a sentence for the sender
+	Misfits    []Misfit      // where the body does not fit the source's schema
 	Header     http.Header   // more headers of the answer, such as WWW-Authenticate
 	RetryAfter time.Duration // when the sender should come again; 0 says nothing
 }

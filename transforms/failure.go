@@ -30,62 +30,66 @@ func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) 
 	return found
 }
 
-// list is the failures in one line: /amount: want number, got string; …
-func list(failures []*jsonschema.ValidationError) string {
+// list is the misfits in one line: /amount: want number, got string; …
+func list(misfits []event.Misfit) string {
 	const most = 10
 	lines := make([]string, 0, most+1)
-	for i, f := range failures {
+	for i, m := range misfits {
 		if i == most {
-			lines = append(lines, fmt.Sprintf("and %d more", len(failures)-most))
+			lines = append(lines, fmt.Sprintf("and %d more", len(misfits)-most))
 			break
 		}
-		lines = append(lines, failure(f))
+		lines = append(lines, m.String())
 	}
 	return strings.Join(lines, "; ")
 }
 
+// misfits are the failures as a person is told of them. They hold no value of the
+// event, but for those the schema lists.
+func misfits(failures []*jsonschema.ValidationError) (found []event.Misfit) {
+	for _, f := range failures {
+		if missing, ok := f.ErrorKind.(*kind.Required); ok {
+			for _, name := range missing.Missing {
+				found = append(found, event.Misfit{Pointer: pointer(f.InstanceLocation) + pointer([]string{name}), Detail: "is missing"})
+			}
+			continue
+		}
+		found = append(found, event.Misfit{Pointer: pointer(f.InstanceLocation), Detail: failure(f.ErrorKind)})
+	}
+	return found
+}
+
 var printer = message.NewPrinter(language.English)
 
-// failure is one failure. It holds no value of the event, but for those the schema lists.
-func failure(f *jsonschema.ValidationError) string {
-	place := pointer(f.InstanceLocation)
-	what := ""
-	switch k := f.ErrorKind.(type) {
+func failure(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
 	case *kind.Type:
-		what = fmt.Sprintf("want %s, got %s", strings.Join(k.Want, " or "), k.Got)
-	case *kind.Required:
-		lines := make([]string, len(k.Missing))
-		for i, name := range k.Missing {
-			lines[i] = pointer(append(f.InstanceLocation[:len(f.InstanceLocation):len(f.InstanceLocation)], name)) + ": is missing"
-		}
-		return strings.Join(lines, "; ")
+		return fmt.Sprintf("want %s, got %s", strings.Join(k.Want, " or "), k.Got)
 	case *kind.AdditionalProperties:
-		what = "has fields that are not allowed: " + strings.Join(k.Properties, ", ")
+		return "has fields that are not allowed: " + strings.Join(k.Properties, ", ")
 	case *kind.Format:
-		what = "is no valid " + k.Want
+		return "is no valid " + k.Want
 	case *kind.Pattern:
-		what = "does not match " + k.Want
+		return "does not match " + k.Want
 	case *kind.AnyOf:
-		what = "fits none of the alternatives of anyOf"
+		return "fits none of the alternatives of anyOf"
 	case *kind.OneOf:
-		what = "fits none of the alternatives of oneOf"
 		if len(k.Subschemas) > 0 {
-			what = "fits more than one of the alternatives of oneOf"
+			return "fits more than one of the alternatives of oneOf"
 		}
+		return "fits none of the alternatives of oneOf"
 	case *kind.FalseSchema:
-		what = "is not allowed"
+		return "is not allowed"
 	case *kind.Minimum:
-		what = "want at least " + decimal(k.Want)
+		return "want at least " + decimal(k.Want)
 	case *kind.Maximum:
-		what = "want at most " + decimal(k.Want)
+		return "want at most " + decimal(k.Want)
 	case *kind.ExclusiveMinimum:
-		what = "want more than " + decimal(k.Want)
+		return "want more than " + decimal(k.Want)
 	case *kind.ExclusiveMaximum:
-		what = "want less than " + decimal(k.Want)
-	default:
-		what = f.ErrorKind.LocalizedString(printer)
+		return "want less than " + decimal(k.Want)
 	}
-	return place + ": " + what
+	return k.LocalizedString(printer)
 }
 
 func decimal(r *big.Rat) string {
@@ -93,11 +97,8 @@ func decimal(r *big.Rat) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// pointer is a place as a JSON Pointer (RFC 6901); the whole body is /.
+// pointer is a place as a JSON Pointer (RFC 6901).
 func pointer(path []string) string {
-	if len(path) == 0 {
-		return "/"
-	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var b strings.Builder
 	for _, name := range path {

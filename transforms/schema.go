@@ -78,7 +78,7 @@ func schemaError(err error) error {
 	case errors.As(err, &load):
 		return fmt.Errorf("it refers to %s, and %w", strings.Replace(load.URL, "trotline:///", "", 1), errElsewhere)
 	case errors.As(err, &broken) && errors.As(broken.Err, &invalid):
-		return errors.New(list(leaves(invalid, nil)))
+		return errors.New(list(misfits(leaves(invalid, nil))))
 	case errors.As(err, &regex):
 		return fmt.Errorf("%s: %q is no regular expression: %w", strings.TrimPrefix(regex.URL, schemaURL+"#"), regex.Regex, regex.Err)
 	}

@@ -24,24 +24,18 @@ var validateKind = event.TransformKind{
 	Settings: func() any { return &validateSettings{OnFail: "dead"} },
 	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
 		s := event.SettingsOf[validateSettings](settings)
-		schema, err := compileSchema(s.Schema.Data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.Schema.Path, err)
-		}
-		return validator{schema, s.OnFail == "drop"}, nil
+		made, err := newSchema(s.Schema)
+		return validator{made, s.OnFail == "drop"}, err
 	},
 }
 
 type validator struct {
-	schema *jsonschema.Schema
+	schema schema
 	drop   bool
 }
 
 func (v validator) Apply(_ context.Context, e *event.Event) ([]*event.Event, error) {
-	body, err := jsonBody(e.Body)
-	if err == nil {
-		err = v.check(body)
-	}
+	err := v.schema.step(e.Body)
 	switch {
 	case err == nil:
 		return []*event.Event{e}, nil
@@ -51,17 +45,54 @@ func (v validator) Apply(_ context.Context, e *event.Event) ([]*event.Event, err
 	return nil, err
 }
 
-func (v validator) check(body any) error {
-	err := v.schema.Validate(body)
-	if err == nil {
-		return nil
+// Schema makes the schema of a source.
+func Schema(file event.File) (event.Schema, error) { return newSchema(file) }
+
+// schema is a JSON Schema, ready for use.
+type schema struct{ compiled *jsonschema.Schema }
+
+func newSchema(file event.File) (schema, error) {
+	compiled, err := compileSchema(file.Data)
+	if err != nil {
+		return schema{}, fmt.Errorf("%s: %w", file.Path, err)
 	}
+	return schema{compiled}, nil
+}
+
+// Check is part of [event.Schema].
+func (s schema) Check(b *event.Body) ([]event.Misfit, error) {
+	found, _, err := s.check(b)
+	return found, err
+}
+
+// step checks a body for a step, to which what does not fit is an error.
+func (s schema) step(b *event.Body) error {
+	found, value, err := s.check(b)
+	if err != nil || found == nil {
+		return err
+	}
+	return &event.StepError{Value: value, Err: errors.New(list(found))}
+}
+
+// check finds the misfits, and shows the first value at fault.
+func (s schema) check(b *event.Body) (found []event.Misfit, value string, err error) {
+	body, err := jsonBody(b)
+	if err != nil {
+		return nil, "", err
+	}
+	if place, twice := repeated(b); twice {
+		return []event.Misfit{{Pointer: place, Detail: "is there more than once"}}, "", nil
+	}
+	err = s.compiled.Validate(body)
 	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return failed(err)
+	switch {
+	case err == nil:
+		return nil, "", nil
+	case errors.As(err, &invalid):
+		failures := leaves(invalid, nil)
+		return misfits(failures), shown(at(body, failures[0].InstanceLocation)), nil
 	}
-	failures := leaves(invalid, nil)
-	return &event.StepError{Value: shown(at(body, failures[0].InstanceLocation)), Err: errors.New(list(failures))}
+	return nil, "", failed(err)
 }
 
 // jsonBody is a body as JSON has it. One that a step made may hold times and
@@ -93,7 +124,7 @@ func inspect(v any, path []string) (foreign bool, err error) {
 		return false, nil
 	case json.Number:
 		if isMonster(string(v)) {
-			return false, &event.StepError{Value: shown(v), Err: fmt.Errorf("%s: the number is too large to be checked", pointer(path))}
+			return false, &event.StepError{Value: shown(v), Err: errors.New(event.Misfit{Pointer: pointer(path), Detail: "the number is too large to be checked"}.String())}
 		}
 		return false, nil
 	case []any:

@@ -95,6 +95,63 @@ func TestValidateMadeBody(t *testing.T) {
 	}
 }
 
+// TestFieldsTwice: what a schema has looked at is what every reader sees.
+func TestFieldsTwice(t *testing.T) {
+	step := open(t, "validate", &validateSettings{Schema: event.File{Path: "s.json", Data: []byte(`{}`)}, OnFail: "dead"})
+	for _, c := range []struct {
+		format     event.Format
+		body, want string
+	}{
+		{event.JSON, `{"a": 1, "a": 2}`, "/a"},
+		{event.JSON, `{"a": 1, "\u0061": 1}`, "/a"},
+		{event.JSON, `{"a": {"b": [[], {"c": 1}, {"x~/": {}, "y": "x~/", "x~/": 2}]}}`, "/a/b/2/x~0~1"},
+		{event.JSON, `[{"a": 1}, {"a": "a"}, {"a": ["a", "a"], "b": {"a": 1}, "A": 1}]`, ""},
+		{event.NDJSON, "{\"a\": 1}\n\n{\"a\": 1, \"a\": 1}\n", "/1/a"},
+		{event.NDJSON, "{\"a\": 1}\n{\"a\": 1}\n", ""},
+		{event.Form, "a=1&a=2", ""},
+	} {
+		_, err := step.Apply(t.Context(), &event.Event{Body: event.NewBody(c.format, []byte(c.body))})
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", c.body, err)
+		case c.want != "" && (err == nil || err.Error() != c.want+": is there more than once"):
+			t.Errorf("%s: got %v, want %s", c.body, err, c.want)
+		}
+	}
+}
+
+func FuzzRepeated(f *testing.F) {
+	for _, seed := range []string{`{"a": {"b": [1, {"c": 1, "c": 2}]}}`, `[{"a": 1}, {"\u0061": 1, "a": 2}]`, "{}\n{\"a\":1}\n"} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, lines bool) {
+		format := event.JSON
+		if lines {
+			format = event.NDJSON
+		}
+		b := event.NewBody(format, []byte(text))
+		v, err := b.Value()
+		if err != nil {
+			return
+		}
+		place, found := repeated(b)
+		if path := strings.Split(place, "/"); found && path[0] != "" {
+			t.Errorf("%q: the place is %q", text, place)
+		}
+		once, err := event.EncodeJSON(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if place, again := repeated(event.NewBody(event.JSON, once)); again {
+			t.Errorf("%q holds each field once, and is said to repeat %q", once, place)
+		}
+		if !found && strings.Count(text, ":") != strings.Count(string(once), ":") {
+			t.Errorf("%q has lost a field, and none is said to be repeated", text)
+		}
+	})
+}
+
 func TestBrokenSchemas(t *testing.T) {
 	for _, c := range []struct{ schema, want string }{
 		{`{"type": "objekt"}`, `s.json: /type: `},

@@ -18,6 +18,7 @@ func kinds() event.Kinds {
 		Sources:    sources.All(),
 		Transforms: transforms.All(),
 		Split:      transforms.Split,
+		Schema:     transforms.Schema,
 		Sinks:      sinks.All(),
 		Language:   expression.New,
 	}

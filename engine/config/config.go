@@ -143,6 +143,7 @@ type Source struct {
 	Concurrency int            `yaml:"concurrency" min:"1" doc:"how many of its requests are handled at once; no limit but server.limits.requests by default"`
 	KeepRefused bool           `yaml:"keep_refused" doc:"keep requests that are refused, without what proves their sender, to look at: trotline dead list --refused (false)"`
 	CORS        *CORS          `yaml:"cors" doc:"which pages may send from a browser; none may read an answer by default"`
+	Schema      event.File     `yaml:"schema" doc:"the file of a JSON Schema; a request whose body does not fit is refused with 400"`
 	Split       event.Expr     `yaml:"split" want:"list" sees:"event" doc:"a list; each of its elements becomes an event"`
 }
 

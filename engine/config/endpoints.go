@@ -15,7 +15,6 @@ import (
 
 // Words of the language that this version does not have.
 var (
-	laterSource   = []string{"schema"}
 	laterSink     = []string{"rate", "breaker"}
 	laterPipeline = []string{"order_by"}
 	laterSteps    = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}
@@ -108,7 +107,7 @@ func (l *loader) sources(entries []entry) {
 		s.Name, s.Kind, s.Pos, s.Settings = e.name(), k.Name, e.pos(), k.Settings()
 		s.MaxBody = l.config.Server.Limits.MaxBody
 		d := &decoder{loader: l, file: e.file, scope: event.Scope{Request: true}}
-		ok = d.object(e.value, e.key, laterSource, h, s, s.Settings)
+		ok = d.object(e.value, e.key, nil, h, s, s.Settings)
 		if ok {
 			d.validate(e, s.Settings)
 			l.checkCertificate(e, s.Settings)

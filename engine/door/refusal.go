@@ -20,12 +20,14 @@ type problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 	Reason string `json:"reason"`
+
+	Errors []event.Misfit `json:"errors,omitempty"`
 }
 
 // refused is the answer to a request that is turned away.
 func refused(r *event.Refusal) answer {
 	body, _ := json.Marshal(problem{ // texts and a number can always be written
-		Type: "about:blank", Title: http.StatusText(r.Status), Status: r.Status, Detail: r.Detail, Reason: r.Reason,
+		Type: "about:blank", Title: http.StatusText(r.Status), Status: r.Status, Detail: r.Detail, Reason: r.Reason, Errors: r.Misfits,
 	})
 	a := answer{status: r.Status, header: r.Header, kind: typeProblem, body: append(body, '\n')}
 	if r.RetryAfter > 0 {

@@ -10,9 +10,9 @@ import (
 // Compile makes a scheme of its definition. An error is a [*event.FieldError]
 // whose path leads to the word at fault.
 func Compile(d Definition) (*Scheme, error) {
-	c := compiler{scheme: &Scheme{formField: d.FormField, decode: d.Decode, inputs: d.Inputs, kept: d.Key.Kept}, def: &d}
+	c := compiler{scheme: &Scheme{formField: d.FormField, decode: d.Decode, inputs: d.Inputs, kept: d.Key.Kept, sample: d.Sample}, def: &d}
 	for _, step := range []func() error{
-		c.algorithm, c.signature, c.key, c.otherKeys, c.each, c.timestamp, c.require, c.content, c.covered, c.spots, c.handshakes, c.accepted,
+		c.algorithm, c.signature, c.key, c.otherKeys, c.each, c.timestamp, c.require, c.content, c.covered, c.spots, c.handshakes, c.accepted, c.sample,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -52,6 +52,15 @@ func (c *compiler) algorithm() error {
 	return nil
 }
 
+func (c *compiler) sample() error {
+	for _, name := range sorted(c.def.Sample) {
+		if !event.ValidHeaderName(name) {
+			return wrong("sample", "", "%q is not the name of a header", name)
+		}
+	}
+	return nil
+}
+
 func (c *compiler) signature() error {
 	d, s := c.def.Signature, c.scheme
 	if len(d.At) == 0 {
@@ -72,7 +81,10 @@ func (c *compiler) signature() error {
 		}
 		s.at = append(s.at, p)
 	}
-	s.list, s.tag = d.List, parseTag(d.Tag)
+	s.list, s.tag, s.field = d.List, parseTag(d.Tag), d.Field
+	if s.field != "" && s.list != "" {
+		return wrong("signature.field", "", "an object holds one signature, and no list")
+	}
 	if s.tag.any && s.tag.text == "" {
 		return wrong("signature.tag", `"*|" is up to the first |`, "a * needs what follows it")
 	}

@@ -19,8 +19,9 @@ import (
 //	form:name        a field of the body's form (urlencoded or multipart), likewise
 //	form             every field of the form: names and values by name, one behind the other
 //	headers:Name     the headers that the header Name lists, as name:value with ; between them
-//	method  host  path  query  uri  url
-//	                 the request's line; uri is path and query, url is the whole public URL
+//	method  host  path  query  uri  url  canonical
+//	                 the request's line; uri is path and query, url is the whole public URL,
+//	                 canonical is METHOD&path&query with the query's parameters encoded and sorted
 //	item:t=          an item of the signature's list, behind what it begins with
 //	item:0           an item of the signature's list, by its number
 //	timestamp        the sender's time, as it was written (see Timestamp)
@@ -31,7 +32,7 @@ import (
 //
 //	{place}          what stands there
 //	{place + place}  several, one behind the other
-//	{place | filter} changed by a filter: lower upper trim json url crc32 md5 sha1 sha256 sha512 hmac hex base64 base64url
+//	{place | filter} changed by a filter: lower upper trim json url params crc32 md5 sha1 sha256 sha512 hmac hex base64 base64url
 //	{? … }           a part that is dropped when a place in it is absent
 //	\n \r \t \\ \{ \}
 //	                 characters that are hard to write; a { before a " or a } is itself
@@ -88,6 +89,9 @@ type Definition struct {
 	// Accepted is what an accepted event is answered with, where the sender
 	// wants something of its own. Left out it is 202 with the event's id.
 	Accepted AnswerDefinition `yaml:"accepted" doc:"the answer to an accepted event, where the sender wants one of its own"`
+	// Sample are headers that the sender writes beside the signature's, as they
+	// are in an event like any other: what trotline send makes has them too.
+	Sample map[string]string `yaml:"sample" doc:"more headers of a sample that trotline send makes, such as the event's type"`
 }
 
 // SignatureDefinition is where signatures stand and how one is written. Any of
@@ -105,6 +109,9 @@ type SignatureDefinition struct {
 	// Encoding is how the bytes are written: hex, base64 or base64url, each in
 	// either case or with or without padding. A token may go without.
 	Encoding string `yaml:"encoding" enum:"hex,base64,base64url" doc:"how its bytes are written"`
+	// Field says that the place holds a JSON object, written as base64, and the
+	// signature is this field of it.
+	Field string `yaml:"field" doc:"the place holds a JSON object as base64, and the signature is this field of it"`
 }
 
 // KeyDefinition is how a secret becomes a key.

@@ -25,11 +25,11 @@ var encodings = map[string]encoding{
 		encode: hex.EncodeToString,
 	},
 	"base64":    base64Encoding(base64.StdEncoding),
-	"base64url": base64Encoding(base64.URLEncoding),
+	"base64url": base64Encoding(base64.RawURLEncoding),
 }
 
 // base64Encoding reads base64 with and without its padding, which senders
-// treat differently, and writes it with.
+// treat differently, and writes it as b does.
 func base64Encoding(b *base64.Encoding) encoding {
 	unpadded := b.WithPadding(base64.NoPadding)
 	return encoding{

@@ -12,7 +12,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/trotline/trotline/event"
 )
@@ -32,6 +35,7 @@ var filters = map[string]filter{
 	"trim":      text(bytes.TrimSpace),
 	"url":       text(func(b []byte) []byte { return []byte(url.QueryEscape(string(b))) }),
 	"json":      text(quoteJSON),
+	"params":    text(sortedParams),
 	"hex":       text(func(b []byte) []byte { return hex.AppendEncode(nil, b) }),
 	"base64":    text(func(b []byte) []byte { return base64.StdEncoding.AppendEncode(nil, b) }),
 	"base64url": text(func(b []byte) []byte { return base64.RawURLEncoding.AppendEncode(nil, b) }),
@@ -55,12 +59,42 @@ func raw(change func([]byte) []byte) filter {
 	return f
 }
 
+// quoteJSON writes a text as JavaScript does, and most others: encoding/json
+// alone escapes two separators of lines.
 func quoteJSON(b []byte) []byte {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(string(b)) // a string can always be written
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	return lineSeparators.ReplaceAllFunc(bytes.TrimSuffix(out.Bytes(), []byte("\n")), func(escaped []byte) []byte {
+		switch string(escaped) {
+		case `\u2028`:
+			return []byte("\u2028")
+		case `\u2029`:
+			return []byte("\u2029")
+		}
+		return escaped
+	})
+}
+
+// lineSeparators are the two, and every backslash that is itself escaped: what
+// follows that is a text.
+var lineSeparators = regexp.MustCompile(`\\\\|\\u202[89]`)
+
+// sortedParams are a query's parameters, decoded, by their names and then their
+// values. A query that is broken stays as it is.
+func sortedParams(query []byte) []byte {
+	values, err := url.ParseQuery(string(query))
+	if err != nil {
+		return query
+	}
+	var pairs []string
+	for _, name := range sorted(values) {
+		for _, value := range slices.Sorted(slices.Values(values[name])) {
+			pairs = append(pairs, name+"="+value)
+		}
+	}
+	return []byte(strings.Join(pairs, "&"))
 }
 
 func parseFilter(name string) (filter, error) {

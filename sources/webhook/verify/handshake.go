@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"net/http"
+	"regexp"
 
 	"github.com/trotline/trotline/event"
 )
@@ -53,7 +54,7 @@ func (v *Signed) handshake(r *event.Request, unsigned bool) (*Handshake, error) 
 	}
 	q := v.scheme.read(r, v.inputs)
 	defer q.done()
-	q.sign = v.sign
+	q.sign = q.signChallenge(v.sign)
 	for i := range v.scheme.shakes {
 		if h := &v.scheme.shakes[i]; h.unsigned == unsigned && h.when.hold(q) {
 			return h.meant(q)
@@ -62,8 +63,26 @@ func (v *Signed) handshake(r *event.Request, unsigned bool) (*Handshake, error) 
 	return nil, nil
 }
 
+// challenge is what is answered with its MAC: nothing that could be a body.
+var challenge = regexp.MustCompile(`^[A-Za-z0-9+/=_.~-]{1,256}$`)
+
+// signChallenge signs challenges alone: the key is that of events, and whoever
+// got the MAC of a body could send it.
+func (q *reading) signChallenge(sign func([]byte) []byte) func([]byte) []byte {
+	return func(content []byte) []byte {
+		if !challenge.Match(content) {
+			q.abused = true
+			return nil
+		}
+		return sign(content)
+	}
+}
+
 func (h *handshake) meant(q *reading) (*Handshake, error) {
 	made, err := h.fill(q)
+	if q.abused {
+		return nil, event.Refuse(http.StatusBadRequest, reasonHandshake, "What is to be signed is no challenge.")
+	}
 	var a *absence
 	if errors.As(err, &a) {
 		refusal := a.refusal(reasonHandshake)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -36,6 +37,7 @@ func TestPresetHandshakes(t *testing.T) {
 		{preset: "ms_graph", method: "POST", query: "validationToken=Validation%3A+Testing+%C3%BC", status: 200, answer: "Validation: Testing ü", header: "Content-Type: text/plain"},
 		{preset: "x_twitter", method: "GET", query: "crc_token=crc", status: 200, answer: `{"response_token":"sha256=` + crc + `"}`, header: "Content-Type: application/json"},
 		{preset: "linkedin", method: "GET", query: "challengeCode=challenge", status: 200, answer: `{"challengeCode":"challenge","challengeResponse":"` + crcHex + `"}`},
+		{preset: "ebay", method: "GET", query: "challenge_code=abc", status: 200, answer: `{"challengeResponse":"c4f87088ac7ade405dcac53ce4e52a8d0330d6ada8bcf9317fd26fef32ddc7d9"}`, header: "Content-Type: application/json"},
 		{preset: "okta", method: "GET", headers: map[string]string{"X-Okta-Verification-Challenge": "one-time"}, status: 200, answer: `{"verification":"one-time"}`},
 		{preset: "ringcentral", method: "POST", headers: map[string]string{"Validation-Token": "a1b2"}, status: 200, header: "Validation-Token: a1b2"},
 		{preset: "front", method: "POST", headers: map[string]string{"X-Front-Challenge": "x9"}, body: "{}", status: 200, answer: "x9"},
@@ -103,6 +105,24 @@ func TestPresetHandshakes(t *testing.T) {
 	for name, p := range all {
 		if len(p.shakes) > 0 && !covered[name] && p.Like == "" {
 			t.Errorf("the handshake of %s is not tried", name)
+		}
+	}
+}
+
+// TestOnlyChallengesAreSigned: whoever asks for the MAC of what could be a body
+// would have a signature for it.
+func TestOnlyChallengesAreSigned(t *testing.T) {
+	for name, query := range map[string]string{"x_twitter": "crc_token", "linkedin": "challengeCode"} {
+		v := presetVector{preset: name}.verifier(t, "secret")
+		for challenge, status := range map[string]int{
+			"YzI4ZTc1-_.~+/=": 0, "5c5b5d5a-0c1e-4d5f-8a6b-7c8d9e0f1a2b": 0,
+			`{"id":1}`: 400, `hmacsha256={"id":1}`: 400, "[]": 400, `"a"`: 400, "a b": 400, "a&b": 400, "<a/>": 400, "a\nb": 400, strings.Repeat("a", 257): 400,
+		} {
+			_, err := v.Unsigned(&event.Request{Method: "GET", URL: "https://hooks.example.com/in", Query: url.Values{query: {challenge}}, Header: http.Header{}})
+			var refusal *event.Refusal
+			if got := errors.As(err, &refusal); got != (status != 0) || got && refusal.Status != status {
+				t.Errorf("%s: %q is answered with %v", name, challenge, err)
+			}
 		}
 	}
 }

@@ -30,6 +30,7 @@ const (
 	atPath
 	atURI
 	atURL
+	atCanonical
 	atTimestamp
 	atSecret
 )
@@ -37,7 +38,7 @@ const (
 // kindWords are the kinds as they are written.
 var kindWords = [...]string{
 	inBody: "body", inHeader: "header", inQuery: "query", inForm: "form", inHeaders: "headers", inItem: "item", inInput: "input",
-	inClaim: "claim", inElement: "each", atMethod: "method", atHost: "host", atPath: "path", atURI: "uri", atURL: "url",
+	inClaim: "claim", inElement: "each", atMethod: "method", atHost: "host", atPath: "path", atURI: "uri", atURL: "url", atCanonical: "canonical",
 	atTimestamp: "timestamp", atSecret: "secret",
 }
 
@@ -77,7 +78,7 @@ func parsePlace(text string) (place, error) {
 			}
 		}
 		return p, nil
-	case inForm, inQuery, atMethod, atHost, atPath, atURI, atURL, atTimestamp, atSecret:
+	case inForm, inQuery, atMethod, atHost, atPath, atURI, atURL, atCanonical, atTimestamp, atSecret:
 	default:
 		return place{}, unknownPlace(text, word)
 	}

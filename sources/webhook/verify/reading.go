@@ -29,6 +29,7 @@ type reading struct {
 	stamp   string                      // the sender's time, as it was written
 	secret  string                      // that is being tried
 	sign    func(content []byte) []byte // of the filter hmac
+	abused  bool                        // it was asked to sign what it must not
 	claims  map[string]any              // of the token, once it is verified
 	element any                         // of each
 
@@ -116,6 +117,8 @@ func (q *reading) line(k kind) string {
 		return q.Path
 	case atURL:
 		return q.URL
+	case atCanonical:
+		return q.canonical()
 	case atURI:
 		_, rest := splitURL(q.URL)
 		return rest
@@ -123,6 +126,29 @@ func (q *reading) line(k kind) string {
 	host, _ := splitURL(q.URL)
 	return host
 }
+
+// canonical is the request's line as Atlassian hashes it.
+func (q *reading) canonical() string {
+	path := strings.ReplaceAll(strings.TrimSuffix(q.Path, "/"), "&", "%26")
+	if path == "" {
+		path = "/"
+	}
+	var parameters []string
+	for _, name := range sorted(q.Query) {
+		if name == "jwt" {
+			continue // the token itself
+		}
+		values := slices.Sorted(slices.Values(q.Query[name]))
+		for i, value := range values {
+			values[i] = percentEncode(value)
+		}
+		parameters = append(parameters, percentEncode(name)+"="+strings.Join(values, ","))
+	}
+	return strings.ToUpper(q.Method) + "&" + path + "&" + strings.Join(parameters, "&")
+}
+
+// percentEncode leaves the unreserved characters of RFC 3986 alone.
+func percentEncode(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 func splitURL(text string) (host, uri string) {
 	_, rest, ok := strings.Cut(text, "://")

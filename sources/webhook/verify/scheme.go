@@ -17,6 +17,7 @@ type Scheme struct {
 	list        string
 	tag         tag
 	encoding    *encoding // nil: a token as it stands
+	field       string    // of the object that a place holds; "" where it holds the signature
 	key         keyRule
 	published   []any
 	kept        bool
@@ -35,6 +36,7 @@ type Scheme struct {
 	shakes      []handshake
 	accepted    *answer
 	answersHMAC bool // a handshake is answered with a MAC by the first secret
+	sample      map[string]string
 }
 
 // ID is where the sender's id of an event stands; the zero Spot where it gives none.
@@ -111,9 +113,32 @@ func (q *reading) gather(p *place) error {
 	case twice:
 		return &absence{*p, twice}
 	case once:
-		q.given = append(q.given, text)
+		q.given = append(q.given, q.scheme.unwrap(text))
 	}
 	return nil
+}
+
+// unwrap takes a signature out of the object that holds it; "" where that is none.
+func (s *Scheme) unwrap(text string) string {
+	if s.field == "" {
+		return text
+	}
+	raw, ok := encodings["base64"].decodeAll(text)
+	if !ok || proofLimits.CheckJSON(raw) != nil {
+		return ""
+	}
+	v, _ := event.NewBody(event.JSON, raw).Lookup(s.field)
+	signature, _ := v.(string)
+	return signature
+}
+
+// wrap puts a signature into such an object.
+func (s *Scheme) wrap(signature string) string {
+	if s.field == "" {
+		return signature
+	}
+	raw, _ := object(nil, []field{{s.field, template{{literal: []byte(signature)}}}}) // a literal is never absent
+	return encodings["base64"].encode(raw)
 }
 
 func (q *reading) gatherNumbered(prefix string) error {

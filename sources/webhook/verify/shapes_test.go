@@ -49,6 +49,7 @@ rfc1123:        {algorithm: hmac-sha256, content: "{timestamp}{body}", signature
 time_in_body:   {algorithm: hmac-sha256, content: "{form}", signature: {at: header:X-Sig, encoding: hex}, timestamp: {at: form:time, unit: ms, tolerance: 1m}}
 crc:            {algorithm: hmac-sha256, content: "{header:X-Id}|{input:webhook_id}|{body | crc32}", unsigned_body: true, inputs: {webhook_id: "the webhook's id"}, signature: {at: header:X-Sig, encoding: base64}}
 digest:         {algorithm: hmac-sha256, content: "{header:Digest}", signature: {at: header:X-Sig, encoding: base64}, require: [{at: header:Digest, is: "SHA-256={body | sha256 | base64}"}]}
+canonical_line: {algorithm: hmac-sha256, content: '{canonical}&{query | params}\n{body}', signature: {at: header:X-Sig, encoding: hex}}
 token:          {algorithm: token, signature: {at: [header:X-Token, query:token]}}
 bearer:         {algorithm: token, signature: {at: header:Authorization, tag: "Bearer "}}
 basic:          {algorithm: token, signature: {at: header:Authorization, tag: "Basic ", encoding: base64}}
@@ -56,6 +57,7 @@ token_in_body:  {algorithm: token, each: body.items, signature: {at: each.state}
 ed25519:        {algorithm: ed25519, content: "{timestamp}|{body}", key: {encoding: hex}, signature: {at: header:X-Sig, encoding: hex}, timestamp: {at: header:X-Time, unit: s, tolerance: 5m}}
 ecdsa:          {algorithm: ecdsa-sha256, content: "{timestamp}{body}", signature: {at: header:X-Sig, encoding: base64}, timestamp: {at: header:X-Time, unit: s, tolerance: 5m}}
 ecdsa_sha1:     {algorithm: ecdsa-sha1, content: "{body}", signature: {at: header:X-Sig, encoding: base64}}
+wrapped:        {algorithm: ecdsa-sha1, content: "{body}", signature: {at: header:X-Sig, field: signature, encoding: base64}}
 rsa:            {algorithm: rsa-sha256, content: "{body}", signature: {at: header:X-Sig, encoding: base64}}
 rsa_sha1:       {algorithm: rsa-sha1, content: 'Message\n{body.message}\n{?Subject\n{body.subject}\n}', unsigned_body: true, signature: {at: body.signature, encoding: base64}}
 rsa_sha512:     {algorithm: rsa-sha512, content: "{body}", signature: {at: header:X-Sig, encoding: base64}}

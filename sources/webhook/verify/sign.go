@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -10,9 +11,9 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-// Sign completes a request as its sender would: with a time, with ids where the
-// scheme has them, and with a signature by this secret (a private key, where the
-// sender's public key verifies). It changes the request's header, query, URL and
+// Sign completes a request as its sender would: with a time, with ids and the
+// headers of a sample where the scheme has them, and with a signature by this
+// secret (a private key, where the sender's public key verifies). It changes the request's header, query, URL and
 // body. id is used for all that identifies the event.
 func (s *Scheme) Sign(r *event.Request, secret event.Secret, inputs map[string]event.Secret, id string) error {
 	plain := make(map[string]string, len(inputs))
@@ -22,6 +23,11 @@ func (s *Scheme) Sign(r *event.Request, secret event.Secret, inputs map[string]e
 	w := &signing{scheme: s, request: r, secret: secret.Reveal(), inputs: plain, id: id}
 	if s.formSigned && r.Header.Get("Content-Type") == "" {
 		r.Header.Set("Content-Type", event.Form.ContentType())
+	}
+	for name, value := range s.sample {
+		if r.Header.Get(name) == "" {
+			r.Header.Set(name, value)
+		}
 	}
 	if s.each == nil {
 		return w.sign()
@@ -85,7 +91,7 @@ func (w *signing) putSignature(signature string) error {
 	if prefix, numbered := strings.CutSuffix(at.name, "*"); numbered {
 		at.name = prefix + "1"
 	}
-	return w.put(at, strings.Join(append(w.items, tag+signature), s.separator()))
+	return w.put(at, s.wrap(strings.Join(append(w.items, tag+signature), s.separator())))
 }
 
 // separator is the one of the list's characters that we write.
@@ -99,9 +105,12 @@ func (s *Scheme) separator() string {
 // fillAll gives the places that are signed, and those that name the event, what the sender would.
 func (w *signing) fillAll() error {
 	s := w.scheme
-	for _, t := range []template{s.content, s.id.parts, s.typ.parts} {
-		for p := range t.places() {
-			if err := w.fill(p); err != nil {
+	for _, named := range []struct {
+		places template
+		text   string
+	}{{s.content, w.id}, {s.id.parts, w.id}, {s.typ.parts, sampleType}} {
+		for p := range named.places.places() {
+			if err := w.fill(p, named.text); err != nil {
 				return err
 			}
 		}
@@ -135,8 +144,11 @@ func (w *signing) wanted(e *equality) (text string, counts bool, err error) {
 	return text, true, nil
 }
 
-// fill makes up what is missing at a place: an id, or a nonce. A body is the user's own.
-func (w *signing) fill(p place) error {
+// sampleType is the type of an event whose sender's words are not known.
+const sampleType = "sample"
+
+// fill makes up what is missing at a place: an id, a nonce or a type. A body is the user's own.
+func (w *signing) fill(p place, text string) error {
 	switch p.kind {
 	case inHeader, inQuery, inItem:
 	case inHeaders:
@@ -158,7 +170,7 @@ func (w *signing) fill(p place) error {
 	if was != absent {
 		return nil
 	}
-	return w.put(p, w.id)
+	return w.put(p, text)
 }
 
 // listHeaders lists the least that is signed: the list itself, and the time.
@@ -290,9 +302,13 @@ func (w *signing) putBody(path []string, text string) error {
 	return err
 }
 
-// set puts a text into a JSON value, and makes the objects that lead there.
+// set puts a text into a JSON value, and makes the objects that lead there. What
+// was a number stays one.
 func set(v any, path []string, text string) (any, error) {
 	if len(path) == 0 {
+		if _, number := v.(json.Number); number {
+			return json.Number(text), nil
+		}
 		return text, nil
 	}
 	switch inner := v.(type) {

@@ -276,7 +276,7 @@ func TestSpots(t *testing.T) {
 
 func TestPlacesAreWrittenAsTheyAreRead(t *testing.T) {
 	for _, text := range []string{"body", "body.a.0.b", "header:X-Id", "query:hub.mode", "form:a", "form", "headers:X-List", "item:t=", "item:0",
-		"timestamp", "secret", "input:a", "claim:a.b", "each.a", "method", "host", "path", "query", "uri", "url"} {
+		"timestamp", "secret", "input:a", "claim:a.b", "each.a", "method", "host", "path", "query", "uri", "url", "canonical"} {
 		p, err := parsePlace(text)
 		if err != nil || p.String() != text {
 			t.Errorf("%s is written as %s, %v", text, p, err)
@@ -287,7 +287,7 @@ func TestPlacesAreWrittenAsTheyAreRead(t *testing.T) {
 // FuzzTemplate: whatever a template says, it is refused or it can be written, and never panics.
 func FuzzTemplate(f *testing.F) {
 	for _, seed := range []string{"{timestamp}.{body}", "{?id:{query:data.id | lower};}", `{"a":"{body.a.b.0 | json}"\}`, "{query:a + secret | sha256 | hex}",
-		"{headers:X-List}", "{item:0}", `\n\{`, "{form}", "{body.a.b.1.c}", "{?{?{body}}}", "{claim:a.b}{each.id}"} {
+		"{headers:X-List}", "{item:0}", `\n\{`, "{form}", "{body.a.b.1.c}", "{?{?{body}}}", "{claim:a.b}{each.id}", "{canonical | sha256 | hex}{query | params}"} {
 		f.Add(seed, "application/json", []byte(`{"a":{"b":[1]}}`))
 	}
 	f.Add("{form:a}{form}", "multipart/form-data; boundary=x", []byte("--x\r\n\r\n--x--"))

@@ -380,11 +380,43 @@ func TestPresetsAreExplained(t *testing.T) {
 		if p.About.Proven != best[name] {
 			t.Errorf("%s: proven says %q, the best vector is %q", name, p.About.Proven, best[name])
 		}
+		if typ, ok := p.typ.parts.single(); ok && typ.kind == inHeader && !hasHeader(p.Sample, typ.name) {
+			t.Errorf("%s: sample says nothing of %s, the event's type", name, typ)
+		}
 		if p.About.Proven != "own" {
 			proven++
 		}
 	}
 	if len(all) < 120 || proven < 40 {
 		t.Errorf("there are %d presets, %d of them published or sdk", len(all), proven)
+	}
+}
+
+func hasHeader(headers map[string]string, name string) bool {
+	for header, value := range headers {
+		if http.CanonicalHeaderKey(header) == name && value != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// TestSamples: what is signed without its sender looks like the sender's.
+func TestSamples(t *testing.T) {
+	r := &event.Request{Method: "POST", Header: http.Header{"X-Shopify-Topic": {"carts/update"}}, Body: []byte("{}"), Time: at}
+	if err := preset(t, "shopify").Sign(r, "secret", nil, "id-1"); err != nil {
+		t.Fatal(err)
+	}
+	if r.Header.Get("X-Shopify-Topic") != "carts/update" || r.Header.Get("X-Shopify-Shop-Domain") != "example.myshopify.com" || r.Header.Get("X-Shopify-Webhook-Id") != "id-1" {
+		t.Errorf("the header is %v", r.Header)
+	}
+
+	s := compiled(t, `{algorithm: hmac-sha256, content: "{body}", signature: {at: header:X-Sig, encoding: hex}, timestamp: {at: body.at, unit: ms, tolerance: 1m}, type: header:X-Event}`)
+	r = &event.Request{Method: "POST", Header: http.Header{}, Body: []byte(`{"at": 1}`), Time: at}
+	if err := s.Sign(r, "secret", nil, "id-1"); err != nil {
+		t.Fatal(err)
+	}
+	if r.Header.Get("X-Event") != "sample" || string(r.Body) != `{"at":1772366400000}` {
+		t.Errorf("signed is %v %s", r.Header, r.Body)
 	}
 }

@@ -221,9 +221,9 @@ export const sdks = [
   },
 
   async () => {
-    const secret = '4f9c2b7e1d8a6035', body = '{"operation":"publish","data":{"id":"cl8xyz","title":"Über \\"uns\\" / 100 %"}}'
+    const secret = '4f9c2b7e1d8a6035', body = '{"operation":"publish","data":{"id":"cl8xyz","title":"Über \\"uns\\" / 100 % \\\\u2028 \u2028"}}'
     return {
-      preset: 'hygraph', npm: '@hygraph/utils', call: 'generateWebhookSignature', secret, body, type: 'publish',
+      preset: 'hygraph', npm: '@hygraph/utils', call: 'generateWebhookSignature', unsendable: 'it reads the list by position', secret, body, type: 'publish',
       headers: { ...json, 'Gcms-Signature': hygraph.generateWebhookSignature({ rawPayload: body, environmentName: 'master', secret }) },
       accepts: r => hygraph.verifyWebhookSignature({ rawPayload: r.body, signature: r.headers['Gcms-Signature'], secret: r.secret }),
     }
@@ -241,7 +241,7 @@ export const sdks = [
 
   () => {
     const body = '{"type":"webhook_event","id":"0f6b4e1f-7e2f-4c0b-8df1-1e6e5b1b4b9c","created_at":"2026-01-15T04:00:00-08:00","trigger":"FILE.UPLOADED","webhook":{"id":"53","type":"webhook"}}'
-    const primary = 'Fd28OJrZ8oNxkgmS7TbjXNgrG8v', secondary = 'KWkROAOiof4zhYUHbAmiVn63cMj', at = '2026-01-15T04:00:00-08:00'
+    const primary = 'Fd28OJrZ8oNxkgmS7TbjXNgrG8v', secondary = 'KWkROAOiof4zhYUHbAmiVn63cMj', at = new Date(now.getTime() - 8 * 3600e3).toISOString().slice(0, 19) + '-08:00'
     const signed = key => hmac('sha256', key, body + at, 'base64')
     return {
       preset: 'box', npm: 'box-node-sdk', call: 'WebhooksManager.validateMessage', secret: primary, body, id: 'f96bb54b-ee16-4fc5-aa65-8c2d9e5b546f', type: 'FILE.UPLOADED',
@@ -366,7 +366,7 @@ export const sdks = [
   () => {
     const secret = '7ad3773142a6692b25b8', body = `{"time_ms":${millis},"events":[{"name":"channel_occupied","channel":"my-channel"}]}`
     return {
-      preset: 'pusher', npm: 'pusher', call: 'webhook().isValid', secret, body,
+      preset: 'pusher', npm: 'pusher', call: 'webhook().isValid', unsendable: 'it wants its key in a header', secret, body,
       headers: { ...json, 'X-Pusher-Key': '278d425bdf160c739803', 'X-Pusher-Signature': hmac('sha256', secret, body, 'hex') },
       accepts: r => new Pusher({ appId: '1', key: '278d425bdf160c739803', secret: r.secret }).webhook({ headers: lower(r.headers), rawBody: r.body }).isValid(),
     }
@@ -410,7 +410,7 @@ export const sdks = [
   },
 
   ...['v1', 'v2', 'v3'].map(version => () => {
-    const secret = 'yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy', url = 'https://hooks.example.com/hubspot?portal=62515&a=%C3%BC'
+    const secret = 'yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy', url = `https://hooks.example.com/hubspot/${version}?portal=62515&a=%C3%BC`
     const body = '[{"eventId":100,"subscriptionId":12345,"portalId":62515,"occurredAt":1768478400000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]'
     const options = { clientSecret: secret, requestBody: body, url, timestamp: now.getTime() }
     const signature = HubSpot.getSignature('POST', version, options)
@@ -418,7 +418,9 @@ export const sdks = [
     return {
       preset: `hubspot_${version}`, npm: '@hubspot/api-client', call: 'Signature.getSignature', secret, url: version === 'v1' ? undefined : url, body, type: version === 'v2' ? undefined : 'contact.creation',
       headers: version === 'v3' ? { ...json, 'X-HubSpot-Request-Timestamp': millis, [header]: signature } : { ...json, 'X-HubSpot-Signature-Version': version, [header]: signature },
-      accepts: r => HubSpot.isValid({ ...options, clientSecret: r.secret, requestBody: r.body, method: r.method, signatureVersion: version, signature: r.headers[header] }),
+      accepts: r => HubSpot.isValid({
+        clientSecret: r.secret, requestBody: r.body, url: r.url, timestamp: Number(r.headers['X-HubSpot-Request-Timestamp']), method: r.method, signatureVersion: version, signature: r.headers[header],
+      }),
     }
   }),
 
@@ -444,10 +446,11 @@ export const sdks = [
     }
   },
 
-  ...['https://hooks.example.com/plivo', 'https://hooks.example.com/plivo?a=1&b=2'].map(url => () => {
+  ...['https://hooks.example.com/plivo', 'https://hooks.example.com/plivo?a=1&b=2', 'https://hooks.example.com/plivo?b=x%20y&a=2&b=1&C=3'].map(url => () => {
     const secret = 'my_auth_token', nonce = '12345', params = { To: '14155552671', From: '14155552672', MessageUUID: 'db3ce55a-7f1d-11e1-8ea7-1231380bc196' }
     const sorted = Object.keys(params).sort().map(k => k + params[k]).join('')
-    const base = url.includes('?') ? 'https://hooks.example.com/plivo?a=1&b=2.' : `${url}?`
+    const query = [...new URL(url).searchParams].map(pair => pair.join('=')).sort().join('&')
+    const base = `https://hooks.example.com/plivo?${query && `${query}.`}`
     return {
       preset: 'plivo_v3', npm: 'plivo', call: 'validateV3Signature', secret, url, body: new URLSearchParams(params).toString(), id: undefined,
       headers: { ...form, 'X-Plivo-Signature-V3-Nonce': nonce, 'X-Plivo-Signature-V3': hmac('sha256', secret, `${base}${sorted}.${nonce}`, 'base64') },
@@ -477,7 +480,7 @@ export const sdks = [
     const gateway = new braintree.BraintreeGateway({ environment: braintree.Environment.Sandbox, merchantId: 'unused', publicKey, privateKey: secret })
     const sample = gateway.webhookTesting.sampleNotification(braintree.WebhookNotification.Kind.SubscriptionWentPastDue, 'my_id')
     return {
-      preset: 'braintree', npm: 'braintree', call: 'webhookTesting.sampleNotification', secret, headers: form, body: new URLSearchParams(sample).toString(),
+      preset: 'braintree', npm: 'braintree', call: 'webhookTesting.sampleNotification', unsendable: 'it wants its public key', secret, headers: form, body: new URLSearchParams(sample).toString(),
       accepts: r => gateway.webhookNotification.parse(...['bt_signature', 'bt_payload'].map(f => new URLSearchParams(r.body).get(f))),
       tampered: r => ({ ...r, body: r.body.replace('bt_payload=P', 'bt_payload=Q') }),
     }
@@ -488,7 +491,7 @@ export const sdks = [
     const message = { event: { ...event, event_hash: hmac('sha256', secret, event.event_time + event.event_type, 'hex') }, account: { account_id: '63522885f9261e2b04eea043933ee7313eb674fd' } }
     const parse = body => dropboxSign.EventCallbackRequest.init(JSON.parse(/\r\n\r\n(.*)\r\n/.exec(body)[1]))
     return {
-      preset: 'dropbox_sign', npm: '@dropbox/sign', call: 'EventCallbackHelper.isValid', secret, body: multipart('trotline', { json: JSON.stringify(message) }), type: 'signature_request_sent',
+      preset: 'dropbox_sign', npm: '@dropbox/sign', call: 'EventCallbackHelper.isValid', unsendable: 'its signature stands in the JSON of a form', secret, body: multipart('trotline', { json: JSON.stringify(message) }), type: 'signature_request_sent',
       headers: { 'Content-Type': 'multipart/form-data; boundary=trotline' },
       accepts: r => dropboxSign.EventCallbackHelper.isValid(r.secret, parse(r.body)),
       tampered: r => ({ ...r, body: r.body.replace('request_sent', 'request_seen') }),
@@ -557,6 +560,7 @@ export const sdks = [
     const pem = `-----BEGIN PUBLIC KEY-----${publicKey.p256.toString('base64')}-----END PUBLIC KEY-----`
     return {
       preset: 'ebay', npm: 'event-notification-nodejs-sdk', call: 'validateSignature', secret: publicKey.p256.toString('base64'), private_key: keys.p256, body,
+      given: { verification_token: 'a-verification-token-of-32-letters', endpoint: 'https://hooks.example.com/hooks/ebay' },
       id: '49feeaeb-4982-42d9-a377-9645b8479411_33f7e043-fed8-442b-9d44-791923bd9a6d', type: 'MARKETPLACE_ACCOUNT_DELETION',
       headers: { ...json, 'X-EBAY-SIGNATURE': Buffer.from(JSON.stringify(signature)).toString('base64') },
       accepts: r => {
@@ -572,7 +576,7 @@ export const sdks = [
     const token = new AccessToken(key, secret, { ttl: '10m' })
     token.sha256 = hash('sha256', body, 'base64')
     return {
-      preset: 'livekit', npm: 'livekit-server-sdk', call: 'AccessToken.toJwt', secret, body, id: 'EV_eugWmGhovZmm', type: 'room_started',
+      preset: 'livekit', npm: 'livekit-server-sdk', call: 'AccessToken.toJwt', unsendable: 'it wants its key as issuer', secret, body, id: 'EV_eugWmGhovZmm', type: 'room_started',
       headers: { 'Content-Type': 'application/webhook+json', Authorization: await token.toJwt() },
       accepts: r => new WebhookReceiver(key, r.secret).receive(r.body, r.headers.Authorization),
     }
@@ -594,14 +598,14 @@ export const sdks = [
     const secret = 'hunter2-signing-key', url = 'https://hooks.example.com/bird?reference=1', body = '{"id":"e8077d803532c0b5937c639b60216938","status":"delivered"}'
     const claims = { iss: 'MessageBird', nbf: Number(seconds), exp: Number(seconds) + 60, jti: 'f9a1b7d2-6a3f-4a5b-9a25-2c1c1b3e3a11', url_hash: hash('sha256', url, 'hex'), payload_hash: hash('sha256', body, 'hex') }
     return {
-      preset: 'messagebird', npm: 'messagebird', call: 'webhook-signature-jwt verify', secret, url, body,
+      preset: 'messagebird', npm: 'messagebird', call: 'webhook-signature-jwt verify', unsendable: 'it wants an id in the token', secret, url, body,
       headers: { ...json, 'MessageBird-Signature-JWT': jwt({ alg: 'HS256', typ: 'JWT' }, claims, secret) },
       accepts: r => messagebird.verify(r.url, r.body, r.headers['MessageBird-Signature-JWT'], createSecretKey(Buffer.from(r.secret))),
     }
   },
 
   () => {
-    const secret = 'a-secret-key-not-to-be-lost-0123', url = 'https://hooks.example.com/jira?a=b%20c&user_id=42', body = '{"timestamp":1768478400000,"webhookEvent":"jira:issue_created","issue":{"key":"PROJ-1"}}'
+    const secret = 'a-secret-key-not-to-be-lost-0123', url = 'https://hooks.example.com/jira?user_id=42&a=b%20c%26&B=(x)*!', body = '{"timestamp":1768478400000,"webhookEvent":"jira:issue_created","issue":{"key":"PROJ-1"}}'
     const { pathname, searchParams } = new URL(url)
     const request = { method: 'POST', pathname, query: Object.fromEntries(searchParams), body: {} }
     const qsh = r => atlassian.createQueryStringHash({ ...request, query: Object.fromEntries(new URL(r.url).searchParams) })
@@ -617,7 +621,7 @@ export const sdks = [
   () => {
     const data = JSON.stringify({ eventType: 'wix.stores.v3.product_created', instanceId: '00000000-1111-4222-8333-444444444444', data: '{"productId":"5d1a"}', identity: '{}' })
     return {
-      preset: 'wix', npm: '@wix/sdk', call: 'AppStrategy.decodeJWT', secret: publicKey.rsa, private_key: keys.rsa, headers: { 'Content-Type': 'text/plain' },
+      preset: 'wix', npm: '@wix/sdk', call: 'AppStrategy.decodeJWT', unsendable: 'its body is the token', secret: publicKey.rsa, private_key: keys.rsa, headers: { 'Content-Type': 'text/plain' },
       body: jwt({ alg: 'RS256', typ: 'JWT', kid: 'EpUfDTvB' }, { data, iat: Number(seconds), exp: Number(seconds) + 3600 }),
       accepts: async r => (await AppStrategy({ appId: 'unused', publicKey: r.secret }).decodeJWT(r.body)).valid,
     }

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 const folder = new URL('../vectors/', import.meta.url)
 
 // A text is written as it is where YAML allows that in single quotes.
-const scalar = text => /^[\x20-\x7e\u00a1-\ud7ff]*$/.test(text) ? `'${text.replaceAll("'", "''")}'` : JSON.stringify(text)
+const scalar = text => /^[\x20-\x7e\u00a1-\u2027\u2030-\ud7ff]*$/.test(text) ? `'${text.replaceAll("'", "''")}'` : JSON.stringify(text).replace(/[\u2028\u2029]/g, c => `\\u${c.charCodeAt(0).toString(16)}`)
 
 function lines(value, indent) {
   return Object.entries(value).flatMap(([name, v]) => {
