@@ -49,14 +49,7 @@ type span struct{ key, keyEnd, value, end int32 }
 // field is the text of a field of the outermost object, nil if it has no such
 // field. Where its fields are is found once.
 func (b *Body) field(name string) ([]byte, error) {
-	b.index.Do(func() {
-		text := b.raw[skipSpace(b.raw, 0):]
-		start := int32(len(b.raw) - len(text))
-		b.fields = make([]span, 0, 16)
-		b.broken = eachField(text, func(s span) {
-			b.fields = append(b.fields, span{start + s.key, start + s.keyEnd, start + s.value, start + s.end})
-		}) != nil
-	})
+	b.index.Do(func() { b.broken = b.find(Limits{}) != nil })
 	if b.broken {
 		return nil, errSyntax
 	}
@@ -66,6 +59,20 @@ func (b *Body) field(name string) ([]byte, error) {
 		}
 	}
 	return nil, nil
+}
+
+// find finds the fields of the outermost object, and checks all there is on the way.
+func (b *Body) find(l Limits) error {
+	start := skipSpace(b.raw, 0)
+	if at(b.raw, start) != '{' {
+		return l.check(b.raw)
+	}
+	b.fields = make([]span, 0, 16)
+	end, err := l.eachField(b.raw, start, func(s span) { b.fields = append(b.fields, s) })
+	if err == nil && skipSpace(b.raw, end) < len(b.raw) {
+		err = errSyntax
+	}
+	return err
 }
 
 // Check tells whether the bytes can be decoded, without keeping what they hold.
@@ -111,7 +118,10 @@ func fragment(text []byte) (any, error) {
 // object or has no such field. Of a name that is there twice the last one
 // counts, as everywhere.
 func field(text []byte, name string) (found []byte, err error) {
-	err = eachField(text, func(s span) {
+	if at(text, 0) != '{' {
+		return nil, nil
+	}
+	_, err = Limits{}.eachField(text, 0, func(s span) {
 		if isKey(text[s.key:s.keyEnd], name) {
 			found = text[s.value:s.end]
 		}
@@ -119,37 +129,35 @@ func field(text []byte, name string) (found []byte, err error) {
 	return found, err
 }
 
-// eachField finds the fields of the object that a text begins with; none if it
-// begins with something else.
-func eachField(text []byte, found func(span)) error {
-	if at(text, 0) != '{' {
-		return nil
+// eachField finds the fields of the object that begins at a place, and where it ends.
+func (l Limits) eachField(text []byte, start int, found func(span)) (end int, err error) {
+	if err := l.checkDepth(1); err != nil {
+		return 0, err
 	}
-	key := skipSpace(text, 1)
+	key := skipSpace(text, start+1)
 	if at(text, key) == '}' {
-		return nil
+		return key + 1, nil
 	}
-	for {
+	for values := 1; ; {
 		quote := skipString(text, key)
 		colon := skipColon(text, quote)
 		if colon < 0 {
-			return errSyntax
+			return 0, errSyntax
 		}
 		value := skipSpace(text, colon)
-		length, _, err := Limits{}.scan(text[value:])
-		if err != nil {
-			return err
+		var length int
+		if length, values, err = l.scanOn(text[value:], 1, values); err != nil {
+			return 0, err
 		}
-		end := value + length
-		found(span{int32(key + 1), int32(quote - 1), int32(value), int32(end)})
-		next := skipSpace(text, end)
+		found(span{int32(key + 1), int32(quote - 1), int32(value), int32(value + length)})
+		next := skipSpace(text, value+length)
 		switch at(text, next) {
 		case '}':
-			return nil
+			return next + 1, nil
 		case ',':
 			key = skipSpace(text, next+1)
 		default:
-			return errSyntax
+			return 0, errSyntax
 		}
 	}
 }

@@ -14,6 +14,19 @@ type Limits struct {
 	Values int // how many values there are, on all levels: objects, lists, and what stands in them
 }
 
+// Body is a JSON body of bytes that a stranger sent; the error says that they
+// cannot be decoded or are beyond the limits. Where the fields of an object are
+// is found in the same pass.
+func (l Limits) Body(raw []byte) (*Body, error) {
+	b := NewCheckedBody(JSON, raw)
+	var err error
+	b.index.Do(func() { err = b.find(l) })
+	if errors.Is(err, errSyntax) {
+		_, err = Decode(JSON, raw)
+	}
+	return b, err
+}
+
 // CheckJSON tells whether JSON can be decoded and is within the limits, in one
 // pass that decodes nothing: it may be asked about what a stranger sent.
 func (l Limits) CheckJSON(raw []byte) error {
@@ -32,18 +45,21 @@ var errSyntax = errors.New("not JSON")
 
 // scan is where the JSON value ends that a text begins with, and how many values
 // that holds. It accepts what encoding/json does, in one pass and without recursion.
-func (l Limits) scan(text []byte) (end, values int, err error) {
+func (l Limits) scan(text []byte) (end, values int, err error) { return l.scanOn(text, 0, 0) }
+
+// scanOn is scan for a value that stands at a depth, behind so many others.
+func (l Limits) scanOn(text []byte, depth, before int) (end, values int, err error) {
 	open := make([]byte, 0, 64) // the brackets that are to come, the innermost last
 	i := 0
 value:
-	for values = 1; ; values++ {
+	for values = before + 1; ; values++ {
 		if l.Values > 0 && values > l.Values {
 			return 0, 0, l.tooMany()
 		}
 		i = skipSpace(text, i)
 		switch c := at(text, i); c {
 		case '{', '[':
-			if err := l.checkDepth(len(open) + 1); err != nil {
+			if err := l.checkDepth(depth + len(open) + 1); err != nil {
 				return 0, 0, err
 			}
 			bracket := c + 2 // ASCII has one character between the two

@@ -81,6 +81,9 @@ func TestLimits(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v, %.40q: error %v, want %q", c.limits, c.text, err, c.want)
 		}
+		if _, same := c.limits.Body([]byte(c.text)); fmt.Sprint(same) != fmt.Sprint(err) {
+			t.Errorf("%+v, %.40q: a body of it is refused with %v, a check with %v", c.limits, c.text, same, err)
+		}
 	}
 }
 
@@ -91,6 +94,10 @@ func FuzzValidJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if got, want := validJSON(text), json.Valid(text); got != want {
 			t.Errorf("valid %v, to encoding/json %v", got, want)
+		}
+		l := Limits{Depth: 4, Values: 12}
+		if _, err := l.Body(text); fmt.Sprint(err) != fmt.Sprint(l.CheckJSON(text)) {
+			t.Errorf("a body of it is refused with %v, a check with %v", err, l.CheckJSON(text))
 		}
 	})
 }

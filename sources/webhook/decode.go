@@ -53,10 +53,11 @@ func (p *payload) describe(kept http.Header) {
 // body checks that the payload can be read, so that what is stored can be handled.
 func (p *payload) body() (*event.Body, error) {
 	if p.format == event.JSON {
-		if err := event.BodyLimits.CheckJSON(p.raw); err != nil {
+		body, err := event.BodyLimits.Body(p.raw)
+		if err != nil {
 			return nil, p.unreadable(err)
 		}
-		return event.NewCheckedBody(event.JSON, p.raw), nil
+		return body, nil
 	}
 	if p.format == event.Multipart {
 		if said := paramOf(p.contentType, "boundary"); said != "" && said != event.Boundary(p.raw) {
