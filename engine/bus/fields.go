@@ -35,6 +35,10 @@ const (
 	fldAttempts     = "attempts"
 	fldFirstAttempt = "first-attempt"
 	fldLastAttempt  = "last-attempt"
+
+	fldUntil = "until"
+	fldSince = "since"
+	fldCause = "cause"
 )
 
 // queryString is one being written.

@@ -25,6 +25,8 @@ func (n names) events() string  { return n.prefix + "_events" }
 func (n names) work() string    { return n.prefix + "_work" }
 func (n names) dead() string    { return n.prefix + "_dead" }
 func (n names) control() string { return n.prefix + "_control" }
+func (n names) held() string    { return n.prefix + "_held" }
+func (n names) state() string   { return n.prefix + "_state" }
 
 func (n names) eventSubject(source string) string { return n.prefix + ".events." + token(source) }
 
@@ -49,6 +51,12 @@ func (n names) deadSubject(d *Dead) string {
 	}
 	return strings.Join([]string{n.prefix, "dead", token(place), token(d.Pipeline), token(d.Route)}, ".")
 }
+
+func (n names) heldSubject(h *Held) string {
+	return strings.Join([]string{n.prefix, "held", token(h.Pipeline), strconv.FormatUint(h.Generation, 10)}, ".")
+}
+
+func (n names) changesSubject(pipeline string) string { return n.prefix + ".state." + token(pipeline) }
 
 func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoint" }
 

@@ -12,9 +12,11 @@ import (
 
 // What each stream may take of max_disk, in hundredths: a full log must still drain.
 const (
-	eventsShare  = 50
-	workShare    = 30
+	eventsShare  = 45
+	workShare    = 25
 	deadShare    = 15
+	heldShare    = 5
+	stateShare   = 5
 	controlShare = 5
 )
 
@@ -57,9 +59,15 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 		dead.Duplicates = min(dead.Duplicates, dead.MaxAge)
 	}
 
+	held := base(n.held(), heldShare, n.prefix+".held.>")
+	held.Duplicates = handOverWindow
+
+	state := base(n.state(), stateShare, n.prefix+".state.*")
+	state.Duplicates = handOverWindow
+
 	control := base(n.control(), controlShare, n.prefix+".control.>")
 	control.MaxMsgsPerSubject = 1 // the last one counts; with DiscardNew only a full stream refuses
-	return []jetstream.StreamConfig{events, work, dead, control}
+	return []jetstream.StreamConfig{events, work, dead, held, state, control}
 }
 
 // makeStreams makes every stream, or brings it up to date. It is done at each
