@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/trotline/trotline/engine/stage"
@@ -86,6 +87,17 @@ func (b *book) Of(pipeline string, number uint64) *stage.Rules {
 		}
 	}
 	return nil
+}
+
+// All is part of [stage.Book].
+func (b *book) All(pipeline string) []*stage.Rules {
+	var all []*stage.Rules
+	for _, g := range slices.Backward(*b.generations.Load()) {
+		if rules := g.of(pipeline); rules != nil {
+			all = append(all, rules)
+		}
+	}
+	return all
 }
 
 // Takes is part of [stage.Book].

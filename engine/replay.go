@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/trotline/trotline/engine/bus"
 	"github.com/trotline/trotline/engine/stage"
@@ -20,22 +21,29 @@ func (e *Engine) ReplayDead(ctx context.Context, sequence uint64, to string) err
 	if err != nil {
 		return err
 	}
-	work, err := e.revive(ctx, d, to)
+	work, held, err := e.revive(ctx, d, to)
 	if err != nil {
 		return fmt.Errorf("dead letter %d: %w", sequence, err)
 	}
-	pending := make([]*bus.Pending, len(work))
-	for i, w := range work {
-		pending[i] = e.bus.Hand(w)
+	var pending []*bus.Pending
+	for _, w := range work {
+		pending = append(pending, e.bus.Hand(w))
+	}
+	if held != nil {
+		pending = append(pending, e.bus.Hold(held))
 	}
 	if err := bus.WaitAll(ctx, pending); err != nil {
 		return fmt.Errorf("dead letter %d: %w", sequence, err)
 	}
+	if held != nil {
+		e.tell(held.Pipeline)
+	}
 	return e.bus.DropDead(ctx, sequence)
 }
 
-// revive is what a dead letter becomes.
-func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) ([]*bus.Work, error) {
+// revive is what a dead letter becomes: deliveries, or an event that stands
+// before a step of its pipeline.
+func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) ([]*bus.Work, *bus.Held, error) {
 	// Names after the dead letter: replaying it twice, across a crash, hands over once.
 	ev := *d.Event
 	ev.Stamp = fmt.Sprintf("dead-%d-%s", d.Sequence, d.Event.Stamp)
@@ -49,20 +57,23 @@ func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) ([]*bus.Wor
 	case to != "":
 		w.Sink, w.Hop = to, alone
 	case rules == nil:
-		return nil, fmt.Errorf("the pipeline %s is no longer in the configuration; name a sink with --to", d.Pipeline)
+		return nil, nil, fmt.Errorf("the pipeline %s is no longer in the configuration; name a sink with --to", d.Pipeline)
+	case d.Sink == "" && !rules.Pure():
+		return e.goOn(ctx, rules, d, &ev)
 	case d.Sink == "":
-		return e.again(ctx, rules, d, &ev)
+		work, err := e.again(ctx, rules, d, &ev)
+		return work, nil, err
 	default:
 		hop, ok := rules.At(d.Route, d.Sink)
 		if !ok {
-			return nil, fmt.Errorf("the route %s of pipeline %s no longer leads to the sink %s; name a sink with --to", d.Route, d.Pipeline, d.Sink)
+			return nil, nil, fmt.Errorf("the route %s of pipeline %s no longer leads to the sink %s; name a sink with --to", d.Route, d.Pipeline, d.Sink)
 		}
 		w.Hop = hop
 	}
 	if e.book.Takes(w.Sink) == stage.Removed {
-		return nil, fmt.Errorf("there is no sink %s in the configuration", w.Sink)
+		return nil, nil, fmt.Errorf("there is no sink %s in the configuration", w.Sink)
 	}
-	return []*bus.Work{w}, nil
+	return []*bus.Work{w}, nil, nil
 }
 
 // alone is the hop of a delivery to a sink that is not on the event's route:
@@ -82,7 +93,43 @@ func (e *Engine) again(ctx context.Context, rules *stage.Rules, d *bus.Dead, ev 
 		return (d.Route == "" || route == d.Route) &&
 			(element == "" || e.Element == element || strings.HasPrefix(e.Element, element+"/"))
 	}
-	outcome := rules.Evaluate(ctx, whole, 0)
+	return survivors(rules.Evaluate(ctx, whole, 0), died)
+}
+
+// goOn is an event that died in a pipeline whose steps wait, ask or remember. It
+// goes on, as it stands, at the step it failed at: what the steps before have
+// said of it holds. What follows is for the pipeline's own stage to say, unless
+// only routes follow.
+func (e *Engine) goOn(ctx context.Context, rules *stage.Rules, d *bus.Dead, ev *event.Event) ([]*bus.Work, *bus.Held, error) {
+	step, ok := rules.Place(d.Step, ev)
+	if d.Reason == stage.ReasonGeneration {
+		if step = 0; rules.From[ev.Source] != nil {
+			return nil, nil, fmt.Errorf("the source %s splits its requests now; have it sent again, or name a sink with --to", ev.Source)
+		}
+	}
+	if !ok {
+		return nil, nil, fmt.Errorf("the pipeline %s no longer has the step %s; name a sink with --to", d.Pipeline, d.Step)
+	}
+	if rules.PureFrom(step) {
+		work, err := survivors(rules.EvaluateFrom(ctx, ev, step), func(_ *event.Event, route string) bool {
+			return d.Route == "" || route == d.Route
+		})
+		return work, nil, err
+	}
+	return nil, &bus.Held{Event: ev, Pipeline: d.Pipeline, Generation: rules.Generation, Step: step, Since: time.Now().UTC()}, nil
+}
+
+// tell has a pipeline's stage look for events that are held for it.
+func (e *Engine) tell(pipeline string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.pipelines[pipeline]; r != nil {
+		r.stage.Look()
+	}
+}
+
+// survivors are the deliveries of the part of an event that died, if it does not die again.
+func survivors(outcome *stage.Outcome, died func(*event.Event, string) bool) ([]*bus.Work, error) {
 	for _, dead := range outcome.Dead {
 		if died(dead.Event, dead.Route) {
 			return nil, fmt.Errorf("it fails again%s: %s", where(dead), dead.Error)
