@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,13 +96,37 @@ func (b *Bus) HeldMarks(ctx context.Context, pipeline string, yield func(HeldMar
 	})
 }
 
-// HeldEvent reads a held event; [ErrNotFound] if it is not there any more.
-func (b *Bus) HeldEvent(ctx context.Context, sequence uint64) (*Held, error) {
-	m, err := b.message(ctx, b.names.held(), sequence)
-	if err != nil {
-		return nil, fmt.Errorf("held event %d: %w", sequence, err)
+// heldGap is how many sequences apart held events may be that are read at once.
+const heldGap = 32
+
+// HeldEvents reads held events. The sequences ascend; what is not there any more
+// is left out.
+func (b *Bus) HeldEvents(ctx context.Context, sequences []uint64) ([]*Held, error) {
+	events := make([]*Held, 0, len(sequences))
+	for len(sequences) > 0 {
+		n := 1
+		for n < len(sequences) && sequences[n] <= sequences[n-1]+heldGap {
+			n++
+		}
+		wanted, last := sequences[:n], sequences[n-1]
+		sequences = sequences[n:]
+		var fault error
+		q := query{Sequence: wanted[0], Batch: min(int(last-wanted[0])+1, scanBatch), MaxBytes: scanBytes}
+		err := b.scan(ctx, b.names.held(), q, func(m *found) bool {
+			if _, asked := slices.BinarySearch(wanted, m.sequence); asked {
+				var h *Held
+				if h, fault = decodeHeld(m); fault != nil {
+					return false
+				}
+				events = append(events, h)
+			}
+			return m.sequence < last
+		})
+		if err = errors.Join(err, fault); err != nil {
+			return nil, err
+		}
 	}
-	return decodeHeld(m)
+	return events, nil
 }
 
 // LetGo removes a held event. It is durable after the next [Bus.Barrier].

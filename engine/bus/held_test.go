@@ -3,7 +3,6 @@ package bus
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -45,15 +44,19 @@ func TestHeldEvents(t *testing.T) {
 	if len(marks) != 3 {
 		t.Fatalf("%d are held", len(marks))
 	}
+	if all, err := b.HeldEvents(t.Context(), []uint64{marks[0].Sequence, marks[2].Sequence}); err != nil || len(all) != 2 {
+		t.Errorf("%d of two are read: %v", len(all), err)
+	}
 	for i, m := range marks {
 		want := held(i)
 		if m.Name != want.Name() || m.Cause != want.Cause || !m.Until.Equal(want.Until) {
 			t.Errorf("mark %d is %+v", i, m)
 		}
-		got, err := b.HeldEvent(t.Context(), m.Sequence)
-		if err != nil {
-			t.Fatal(err)
+		all, err := b.HeldEvents(t.Context(), []uint64{m.Sequence, m.Sequence + 100, m.Sequence + 101})
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d are read: %v", len(all), err)
 		}
+		got := all[0]
 		raw, _ := got.Event.Body.Raw()
 		if got.Generation != 3 || got.Step != 2 || got.Attempts != i || !got.Since.Equal(want.Since) || got.Event.Element != "0" || string(raw) != fmt.Sprintf(`{"n":%d}`, i) {
 			t.Errorf("held %d is %+v, %s", i, got, raw)
@@ -63,8 +66,8 @@ func TestHeldEvents(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := b.HeldEvent(t.Context(), m.Sequence); !errors.Is(err, ErrNotFound) {
-			t.Errorf("after it was let go: %v", err)
+		if all, err := b.HeldEvents(t.Context(), []uint64{m.Sequence}); len(all) > 0 || err != nil {
+			t.Errorf("after it was let go: %v, %v", all, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 const (
 	// resumeMax is how many held events go on in one round.
 	resumeMax = 256
-	// resumeAtOnce is how many of them are read, or removed, at a time.
+	// resumeAtOnce is how many of them are removed at a time.
 	resumeAtOnce = 16
 )
 
@@ -48,29 +49,27 @@ func (p *Pipeline) resume(ctx context.Context, o *outbox) []*passage {
 			}
 		}
 	}
-	held := make([]*bus.Held, len(ready))
-	atOnce(len(ready), resumeAtOnce, func(i int) {
-		h, err := p.Bus.HeldEvent(ctx, ready[i])
-		switch {
-		case err == nil:
-			held[i] = h
-		case errors.Is(err, bus.ErrNotFound): // somebody has removed it by hand
-			h = &bus.Held{Sequence: ready[i]}
-			held[i] = h
-		case ctx.Err() == nil:
-			p.Log.Warn("an event that waits cannot be read; trying again", "pipeline", p.Name, "error", err)
+	slices.Sort(ready)
+	held, err := p.Bus.HeldEvents(ctx, ready)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.Log.Warn("events that wait cannot be read; trying again", "pipeline", p.Name, "error", err)
 		}
-	})
-	var passages []*passage
+		for _, sequence := range ready {
+			p.memory.marks.push(sequence, now.Add(time.Second))
+		}
+		return nil
+	}
+	passages := make([]*passage, len(held))
+	read := make(map[uint64]bool, len(held))
 	for i, h := range held {
-		switch {
-		case h == nil:
-			p.memory.marks.push(ready[i], now.Add(time.Second))
-		case h.Event == nil:
-			p.memory.marks.drop(ready[i])
-		default:
-			o.released = append(o.released, ready[i])
-			passages = append(passages, p.goOn(h))
+		passages[i] = p.goOn(h)
+		read[h.Sequence] = true
+		o.released = append(o.released, h.Sequence)
+	}
+	for _, sequence := range ready {
+		if !read[sequence] {
+			p.memory.marks.drop(sequence) // somebody has removed it by hand
 		}
 	}
 	return passages

@@ -10,7 +10,7 @@ import (
 
 const (
 	// lookPeriod is how often a pipeline looks at most how far it is, to close windows.
-	lookPeriod = 100 * time.Millisecond
+	lookPeriod = 200 * time.Millisecond
 	// forgetSlack is how much longer a key is remembered than it has to be:
 	// events are not stored exactly in the order they were received in.
 	forgetSlack = time.Minute
