@@ -32,9 +32,8 @@ type Asker interface {
 }
 
 // Stateful is a step whose word on an event depends on earlier events. What it
-// remembers is kept by key: for each key a value, which is made by notes, one
-// after the other. The notes are stored, so that the same values are there after
-// a crash.
+// remembers is kept by key: for each key a value, which is made by notes. The
+// notes are stored, so that the same values are there after a crash.
 //
 // [Stateful.Noted] alone changes a value.
 type Stateful interface {
@@ -51,7 +50,8 @@ type Stateful interface {
 	// Follow carries out the decision. It is pure.
 	Follow(e *Event, decision string) ([]*Event, error)
 	// Noted is the value with one more note, which may be the same value,
-	// changed; value is nil with the first note of a key. A note is JSON.
+	// changed; value is nil with the first note of a key. A note is JSON. Where the
+	// step is no [Windowing] each note stands for itself, and value is always nil.
 	Noted(value any, note []byte) (any, error)
 	// Note is the one note that makes the value out of nothing.
 	Note(value any) ([]byte, error)

@@ -26,7 +26,7 @@ type record struct {
 	State      string          `json:"state,omitempty"`
 	Key        string          `json:"key,omitempty"`
 	Note       json.RawMessage `json:"note,omitempty"`
-	First      bool            `json:"first,omitempty"` // the note needs none before it
+	First      bool            `json:"first,omitempty"` // the note needs none before it, and replaces them
 	Name       string          `json:"name,omitempty"`  // of the window that begins
 	Generation uint64          `json:"generation,omitempty"`
 	Closed     string          `json:"closed,omitempty"` // the window that ends

@@ -147,16 +147,14 @@ func (m *memory) ask(s *state, generation uint64, e *event.Event) (string, error
 			return "", err
 		}
 	}
-	r := record{State: s.name, Key: key, Note: d.Note, Generation: generation}
-	fresh := v == nil
-	r.First = fresh
-	if fresh && windowing {
+	r := record{State: s.name, Key: key, Note: d.Note, Generation: generation, First: v == nil || !windowing}
+	if r.First && windowing {
 		r.Name = windowName(m.pipeline, s.name, key, e)
 	}
 	if v, err = s.note(r, 0); err != nil {
 		return "", err
 	}
-	if fresh {
+	if r.First {
 		m.changelog.fresh = append(m.changelog.fresh, v)
 	}
 	m.records = append(m.records, r)
