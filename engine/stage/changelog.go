@@ -213,6 +213,7 @@ func (m *memory) trim(ctx context.Context) {
 	}
 	j.trimmed = time.Now()
 	m.settle()
+	m.dropStrays()
 	first := m.needed()
 	n, size := 0, 0
 	for n < len(j.pages) && j.pages[n].Sequence < first {
@@ -258,13 +259,27 @@ func (m *memory) recover(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	for cause, a := range m.accounts {
-		if a.place == 0 && !m.marks.has(cause) {
-			delete(m.accounts, cause) // the held event has gone on
-		}
-	}
 	m.settle()
 	return nil
+}
+
+// strayTime is how long what was said of a held event is kept at the least after
+// a start, also when the event is not found: as long as holding it again finds
+// the first copy.
+const strayTime = 5 * time.Minute
+
+// dropStrays forgets what was said of held events that had gone on when the
+// last run ended.
+func (m *memory) dropStrays() {
+	if m.strayless || time.Since(m.began) < strayTime {
+		return
+	}
+	m.strayless = true
+	for cause, a := range m.accounts {
+		if a.place == 0 && !m.marks.has(cause) {
+			delete(m.accounts, cause)
+		}
+	}
 }
 
 // read does again what a record says was done.
