@@ -125,6 +125,13 @@ func (m *memory) renewals(records int) []record {
 	if !m.overlong() {
 		return nil
 	}
+	// Where something else holds the pages, writing notes anew would only make more of them.
+	first := m.changelog.pages[0].Sequence
+	for _, a := range m.accounts {
+		if a.page == first {
+			return nil
+		}
+	}
 	var renewed []record
 	budget := 4*records + 64
 	for _, s := range m.states {
@@ -213,7 +220,6 @@ func (m *memory) trim(ctx context.Context) {
 	}
 	j.trimmed = time.Now()
 	m.settle()
-	m.dropStrays()
 	first := m.needed()
 	n, size := 0, 0
 	for n < len(j.pages) && j.pages[n].Sequence < first {
@@ -259,27 +265,13 @@ func (m *memory) recover(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	m.settle()
-	return nil
-}
-
-// strayTime is how long what was said of a held event is kept at the least after
-// a start, also when the event is not found: as long as holding it again finds
-// the first copy.
-const strayTime = 5 * time.Minute
-
-// dropStrays forgets what was said of held events that had gone on when the
-// last run ended.
-func (m *memory) dropStrays() {
-	if m.strayless || time.Since(m.began) < strayTime {
-		return
-	}
-	m.strayless = true
 	for cause, a := range m.accounts {
 		if a.place == 0 && !m.marks.has(cause) {
-			delete(m.accounts, cause)
+			delete(m.accounts, cause) // the held event has gone on
 		}
 	}
+	m.settle()
+	return nil
 }
 
 // read does again what a record says was done.

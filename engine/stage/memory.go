@@ -33,9 +33,6 @@ type memory struct {
 	records   []record // what is not written yet
 	gone      []string // the windows whose event is on its way, which is not written yet
 	changelog changelog
-	began     time.Time
-	// strayless: what an earlier run has left of held events is cleared away.
-	strayless bool
 	// evicted counts what had to be forgotten early.
 	evicted uint64
 }
@@ -104,7 +101,7 @@ func newMemory(pipeline string, s *Shared) *memory {
 	return &memory{
 		pipeline: pipeline, bus: s.Bus, book: s.Book, log: s.Log,
 		states: make(map[string]*state), accounts: make(map[string]*account), closing: make(map[string]*closing),
-		marks: newMarks(), began: time.Now(),
+		marks: newMarks(),
 	}
 }
 
