@@ -90,6 +90,17 @@ func (b *book) Of(pipeline string, number uint64) *stage.Rules {
 	return nil
 }
 
+// All is part of [stage.Book].
+func (b *book) All(pipeline string) []*stage.Rules {
+	var all []*stage.Rules
+	for _, g := range slices.Backward(*b.generations.Load()) {
+		if rules := g.of(pipeline); rules != nil {
+			all = append(all, rules)
+		}
+	}
+	return all
+}
+
 // Takes is part of [stage.Book].
 func (b *book) Takes(sink string) stage.Intake {
 	in := (*b.intakes.Load())[sink]

@@ -19,6 +19,7 @@ type Tally struct {
 	Failed   int            `json:"stay,omitempty"`    // how many stay as they were
 	Failures []Failure      `json:"failed,omitempty"`  // the first of those
 	To       map[string]int `json:"to,omitempty"`      // deliveries, by their sink
+	Held     int            `json:"held,omitempty"`    // events that their pipeline goes on with
 	Dead     int            `json:"died,omitempty"`    // events that became dead letters again
 	At       uint64         `json:"at,omitempty"`      // the sequence of the last message that was looked at to its end
 	Through  uint64         `json:"through,omitempty"` // the sequence it goes on to
@@ -42,7 +43,8 @@ func (t *Tally) fail(sequence uint64, err error) {
 	}
 }
 
-func (t *Tally) sent(work []*bus.Work) {
+func (t *Tally) sent(work []*bus.Work, held []*bus.Held) {
+	t.Held += len(held)
 	if t.To == nil {
 		t.To = make(map[string]int)
 	}
@@ -151,11 +153,15 @@ func (e *Engine) awaitRoom(ctx context.Context, work []*bus.Work) error {
 	return nil
 }
 
-// handAll sends deliveries on their way; the answers are still to come.
-func (e *Engine) handAll(work []*bus.Work) []*bus.Pending {
-	pending := make([]*bus.Pending, len(work))
-	for i, w := range work {
-		pending[i] = e.bus.Hand(w)
+// handAll sends deliveries on their way, and events that wait before a step; the
+// answers are still to come.
+func (e *Engine) handAll(work []*bus.Work, held []*bus.Held) []*bus.Pending {
+	pending := make([]*bus.Pending, 0, len(work)+len(held))
+	for _, w := range work {
+		pending = append(pending, e.bus.Hand(w))
+	}
+	for _, h := range held {
+		pending = append(pending, e.bus.Hold(h))
 	}
 	return pending
 }

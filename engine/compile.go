@@ -119,7 +119,7 @@ func (k kinds) compileRules(c *config.Config, log *slog.Logger) (map[string]*sta
 		for _, source := range p.From {
 			rules.From[source] = splits[source]
 		}
-		all[p.Name] = rules
+		all[p.Name] = rules.Prepare()
 	}
 	return all, problems
 }
@@ -131,9 +131,23 @@ func (k kinds) compileSteps(steps []config.Step, log *slog.Logger) (compiled []s
 			problems = append(problems, problemAt(s.Pos, "%s: %v", s.Kind, err))
 			continue
 		}
-		compiled = append(compiled, stage.Step{Name: s.Name, Transform: t})
+		step := stage.Step{Name: s.Name, Transform: t}
+		if stateful, ok := t.(event.Stateful); ok {
+			step.State = unused(s.Kind+"-"+stateful.State(), compiled)
+		}
+		compiled = append(compiled, step)
 	}
 	return compiled, problems
+}
+
+// unused is the name under which a stateful step remembers: two steps that say
+// the same do not share it.
+func unused(name string, before []stage.Step) string {
+	free := name
+	for n := 2; slices.ContainsFunc(before, func(s stage.Step) bool { return s.State == free }); n++ {
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
+	return free
 }
 
 func compileRoutes(routes []config.Route) []stage.Route {

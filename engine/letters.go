@@ -22,15 +22,16 @@ func (e *Engine) ReplayDead(ctx context.Context, number uint64, to string, dryRu
 	if err != nil {
 		return t, err
 	}
-	work, err := e.revive(ctx, d, to)
+	r, err := e.revive(ctx, d, to)
 	if err == nil && !dryRun {
-		err = bus.WaitAll(ctx, e.handAll(work))
+		err = bus.WaitAll(ctx, e.handAll(r.work, r.held))
+		e.tell(r.held)
 	}
 	if err != nil {
 		return t, fmt.Errorf("dead letter %d: %w", number, err)
 	}
 	t.Done = 1
-	t.sent(work)
+	t.sent(r.work, r.held)
 	if dryRun {
 		return t, nil
 	}
@@ -49,15 +50,15 @@ func (e *Engine) ReplayLetters(ctx context.Context, f bus.DeadFilter, to string,
 // replayTogether replays letters. The error ends the run: the store is away.
 func (e *Engine) replayTogether(ctx context.Context, letters []*bus.Dead, to string, dryRun bool, t *Tally) error {
 	type handed struct {
+		revival
 		letter  *bus.Dead
-		work    []*bus.Work
 		pending []*bus.Pending
 	}
 	var all []handed
 	for _, d := range letters {
-		work, err := e.revive(ctx, d, to)
+		r, err := e.revive(ctx, d, to)
 		if err == nil && !dryRun {
-			err = e.awaitRoom(ctx, work)
+			err = e.awaitRoom(ctx, r.work)
 		}
 		if ctx.Err() != nil {
 			break
@@ -66,9 +67,9 @@ func (e *Engine) replayTogether(ctx context.Context, letters []*bus.Dead, to str
 			t.fail(d.Number, err)
 			continue
 		}
-		h := handed{letter: d, work: work}
+		h := handed{letter: d, revival: r}
 		if !dryRun {
-			h.pending = e.handAll(work)
+			h.pending = e.handAll(r.work, r.held)
 		}
 		all = append(all, h)
 	}
@@ -83,7 +84,8 @@ func (e *Engine) replayTogether(ctx context.Context, letters []*bus.Dead, to str
 			t.fail(h.letter.Number, err)
 		default:
 			t.Done++
-			t.sent(h.work)
+			t.sent(h.work, h.held)
+			e.tell(h.held)
 			done = append(done, h.letter.Sequence)
 		}
 	}

@@ -93,6 +93,7 @@ func (e *Engine) replayEventsTogether(ctx context.Context, events []*bus.Stored,
 		pending []*bus.Pending
 		dead    []*bus.Dead
 		sent    []*bus.Work
+		held    []*bus.Held
 		at      uint64
 		count   int
 	)
@@ -108,12 +109,13 @@ func (e *Engine) replayEventsTogether(ctx context.Context, events []*bus.Stored,
 			return fmt.Errorf("event %d: %w", s.Sequence, err)
 		}
 		if !dryRun {
-			pending = append(pending, e.handAll(out.Work)...)
+			pending = append(pending, e.handAll(out.Work, out.Held)...)
 			for _, d := range out.Dead {
 				pending = append(pending, e.bus.Bury(d))
 			}
 		}
-		dead, sent, at, count = append(dead, out.Dead...), append(sent, out.Work...), s.Sequence, count+1
+		dead, sent, held = append(dead, out.Dead...), append(sent, out.Work...), append(held, out.Held...)
+		at, count = s.Sequence, count+1
 	}
 	if err := bus.WaitAll(context.WithoutCancel(ctx), pending); err != nil {
 		return err
@@ -122,8 +124,9 @@ func (e *Engine) replayEventsTogether(ctx context.Context, events []*bus.Stored,
 		return nil
 	}
 	t.Done, t.Dead, t.At = t.Done+count, t.Dead+len(dead), at
-	t.sent(sent)
+	t.sent(sent, held)
 	if shared := e.shared(); !dryRun {
+		e.tell(held)
 		for _, d := range dead {
 			shared.Mourn(d)
 		}
@@ -146,6 +149,9 @@ func (e *Engine) outcomeOf(ctx context.Context, s *bus.Stored, r EventsReplay, n
 	rules := current.of(r.Pipeline)
 	if rules == nil {
 		return nil, fmt.Errorf("the pipeline %s left the configuration meanwhile", r.Pipeline)
+	}
+	if !rules.Pure() {
+		return rules.Enter(ctx, &ev, s.Sequence), nil
 	}
 	return rules.Evaluate(ctx, &ev, s.Sequence), nil
 }

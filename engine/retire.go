@@ -120,7 +120,7 @@ func (e *Engine) observe(ctx, asking context.Context) {
 			continue // the store is away; the stage itself says so
 		}
 		e.metrics.Waiting("pipeline", name, info.Pending, info.AckPending, age(info.OldestPending))
-		if r.until > 0 && (info.Floor+1 >= r.until || info.Pending == 0 && info.AckPending == 0) {
+		if r.until > 0 && (info.Floor+1 >= r.until || info.Pending == 0 && info.AckPending == 0) && r.stage.Idle() {
 			e.endPipeline(ctx, name, r)
 		}
 	}
@@ -170,6 +170,10 @@ func (e *Engine) endPipeline(ctx context.Context, name string, r *runningPipelin
 	r.end()
 	delete(e.pipelines, name)
 	e.metrics.Gone("pipeline", name)
+	e.metrics.Forgotten(name, "")
+	if err := e.bus.ForgetChanges(ctx, name, 0); err != nil {
+		e.log.Warn("what a retired pipeline remembered stays in the store", "pipeline", name, "error", err)
+	}
 	if err := e.bus.DeleteEventsConsumer(ctx, name); err != nil {
 		e.log.Warn("a retired pipeline's consumer stays until the next start", "pipeline", name, "error", err)
 	}
@@ -196,7 +200,7 @@ func (e *Engine) prune(ctx context.Context) {
 	}
 	for _, g := range *e.book.generations.Load() {
 		end, over := e.book.end(g.number)
-		if !over || floor+1 < end {
+		if !over || floor+1 < end || e.windowsUse(g.number) {
 			continue
 		}
 		used, err := e.bus.UsesGeneration(ctx, g.number)
@@ -206,6 +210,16 @@ func (e *Engine) prune(ctx context.Context) {
 		e.book.drop(g.number)
 	}
 	e.dropTexts(ctx)
+}
+
+// windowsUse tells whether an open window follows the rules of a generation. Callers hold e.mu.
+func (e *Engine) windowsUse(generation uint64) bool {
+	for _, r := range e.pipelines {
+		if r.stage.Uses(generation) {
+			return true
+		}
+	}
+	return false
 }
 
 // floor is the sequence up to which every pipeline has handled the events.

@@ -22,7 +22,8 @@ import (
 // yaml is the word; required refuses its absence; enum lists the values; min and
 // max bound a number, a [Duration] or a [Size]; doc is a line for the manual and
 // the schema; want is what an [Expr] must give; watch says of a [Path] that what
-// is in its file belongs to the configuration. short:"true" marks the one field
+// is in its file belongs to the configuration; else is a hint for what is written
+// instead of a [Duration], [Size] or [Rate]. short:"true" marks the one field
 // that a bare scalar or list stands for (filter: body.ok is filter: {keep:
 // body.ok}), short:"all" the only one, which everything stands for (map).
 //
@@ -62,6 +63,8 @@ type TransformKind struct {
 	Doc      string
 	Settings func() any
 	Open     func(settings any, o TransformOptions) (Transform, error)
+	// Later are words of its settings that this version does not have yet.
+	Later []string
 	// Shape is what is known of the body after the step; nil: what was known before still holds.
 	Shape func(before *Shape, settings any) *Shape
 }
@@ -93,6 +96,13 @@ type SinkOptions struct {
 // Validator is implemented by settings that check what types cannot say.
 type Validator interface {
 	Validate() []*FieldError
+}
+
+// Shaper is implemented by settings of a step with an expression on what the
+// step makes; the field's tag says sees:"made".
+type Shaper interface {
+	// Made is what is known of the body that expression sees.
+	Made() *Shape
 }
 
 // CertificateAsker is implemented by settings of a source whose senders prove

@@ -1,6 +1,8 @@
-// Package transforms holds the steps of a pipeline, one file for each. A step is
-// pure: an event handled twice gives the same result. None of them changes a
-// value it was given; what changes is copied, along the path of the change only.
+// Package transforms holds the steps of a pipeline, one file for each. Most are
+// pure: an event handled twice gives the same result. Those that wait, ask or
+// remember say so by an interface (see event/stateful.go), and the engine sees to
+// it that they say the same of an event twice. None of them changes a value it
+// was given; what changes is copied, along the path of the change only.
 package transforms
 
 import (
@@ -12,7 +14,8 @@ import (
 // All are the steps there are, in the order of the manual.
 func All() []event.TransformKind {
 	return []event.TransformKind{
-		filterKind, mapKind, setKind, unsetKind, validateKind, splitKind, logKind,
+		filterKind, mapKind, setKind, unsetKind, validateKind, splitKind,
+		dedupeKind, delayKind, enrichKind, latestKind, windowKind, sampleKind, logKind,
 	}
 }
 

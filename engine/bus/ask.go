@@ -84,7 +84,7 @@ func (b *Bus) scan(ctx context.Context, stream string, q query, yield func(*foun
 		q.Batch, q.MaxBytes = scanBatch, scanBytes
 	}
 	for {
-		page, more, err := b.patiently(ctx, stream, q)
+		page, err := b.patiently(ctx, stream, q)
 		if err != nil {
 			return fmt.Errorf("cannot read the stream %s: %w", stream, err)
 		}
@@ -94,7 +94,7 @@ func (b *Bus) scan(ctx context.Context, stream string, q query, yield func(*foun
 			}
 			q.Sequence, q.StartTime = m.sequence+1, nil
 		}
-		if !more || len(page) == 0 {
+		if len(page) == 0 { // how much is left, as the server counts it, is not asked: after a crash it may be wrong
 			return nil
 		}
 	}
@@ -115,50 +115,50 @@ const pageTries = 2
 
 // patiently asks again where there is no answer in time: who reads thousands of
 // pages should not fail at the one for which the machine was busy, or asleep.
-func (b *Bus) patiently(ctx context.Context, stream string, q query) (page []*found, more bool, err error) {
+func (b *Bus) patiently(ctx context.Context, stream string, q query) (page []*found, err error) {
 	for range pageTries {
-		page, more, err = b.page(ctx, stream, q)
+		page, err = b.page(ctx, stream, q)
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			break
 		}
 	}
-	return page, more, err
+	return page, err
 }
 
-// page asks once. more tells whether there is something behind the page.
-func (b *Bus) page(ctx context.Context, stream string, q query) (page []*found, more bool, err error) {
+// page asks once. It is empty when there is nothing more.
+func (b *Bus) page(ctx context.Context, stream string, q query) (page []*found, err error) {
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
 	request, err := json.Marshal(q)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	inbox := b.asking.NewInbox()
 	sub, err := b.asking.SubscribeSync(inbox)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, sub.Unsubscribe()) }()
 	if err := b.asking.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, request); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for {
 		m, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
 		case "204": // the end of the page
-			return page, m.Header.Get("Nats-Num-Pending") != "0", nil
+			return page, nil
 		case "404":
-			return page, false, nil
+			return page, nil
 		default:
-			return nil, false, fmt.Errorf("the server answered %s %s", status, m.Header.Get("Description"))
+			return nil, fmt.Errorf("the server answered %s %s", status, m.Header.Get("Description"))
 		}
 		f, err := newFound(m)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		page = append(page, f)
 	}

@@ -1,11 +1,13 @@
 // Package bus is the store: NATS JetStream, embedded in this process or a
-// cluster elsewhere, behind one type. It keeps four streams:
+// cluster elsewhere, behind one type. It keeps these streams:
 //
 //   - events: every request that was accepted, one subject for each source
 //     (<prefix>.events.<source>). Each pipeline is a durable consumer of it.
 //   - work: what waits for the sinks (<prefix>.work.<sink>.<pipeline>.<route>.<generation>).
 //     Each sink is a durable consumer of it; what is acknowledged is gone.
 //   - dead: the dead letters (<prefix>.dead.<sink or step>.<pipeline>.<route>).
+//   - held: events that wait in the middle of a pipeline (<prefix>.held.<pipeline>.<generation>).
+//   - state: what the stateful steps of the pipelines remember (<prefix>.state.<pipeline>).
 //   - control: what the engine itself has to remember: generations of the
 //     configuration, and how far each consumer is.
 //

@@ -38,6 +38,10 @@ const (
 	fldLastAttempt  = "last-attempt"
 	fldNumber       = "number"
 	fldEdited       = "edited"
+
+	fldUntil = "until"
+	fldSince = "since"
+	fldCause = "cause"
 )
 
 // queryString is one being written.

@@ -213,9 +213,13 @@ func (b *Bus) last(ctx context.Context, subject string) (*jetstream.RawStreamMsg
 	return s.GetLastMsgForSubject(ctx, subject)
 }
 
-// UsesGeneration tells whether a delivery that waits for a sink follows the
-// rules of a generation.
+// UsesGeneration tells whether a delivery that waits for a sink, or an event
+// that waits in a pipeline, follows the rules of a generation.
 func (b *Bus) UsesGeneration(ctx context.Context, number uint64) (bool, error) {
 	_, found, err := b.first(ctx, b.names.work(), 0, fmt.Sprintf("%s.work.*.*.*.%d", b.names.prefix, number))
+	if found || err != nil {
+		return found, err
+	}
+	_, found, err = b.first(ctx, b.names.held(), 0, fmt.Sprintf("%s.held.*.%d", b.names.prefix, number))
 	return found, err
 }

@@ -22,6 +22,8 @@ type ledger struct {
 	acted  map[string]uint64 // what each consumer had been told when it was looked at
 	stream int64             // which incarnation of the events stream it speaks of
 	dirty  bool              // it is not stored as it stands
+	// settled are the floors as they are stored, for good.
+	settled map[string]uint64
 
 	saving sync.Mutex // one at a time
 }
@@ -37,6 +39,22 @@ func (l *ledger) floor(pipeline string) (uint64, bool) {
 	defer l.mu.Unlock()
 	floor, ok := l.floors[pipeline]
 	return floor, ok
+}
+
+// settledAt is a pipeline's floor as it is stored.
+func (l *ledger) settledAt(pipeline string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.settled[pipeline]
+}
+
+// unsettle notes that the sequences behind a floor are used again.
+func (l *ledger) unsettle(pipeline string, floor uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.settled[pipeline] > floor {
+		l.settled[pipeline] = floor
+	}
 }
 
 func (l *ledger) all() map[string]uint64 {
@@ -88,6 +106,7 @@ func (b *Bus) recall(ctx context.Context) error {
 			l.floors = c.Floors
 		}
 	}
+	l.settled = maps.Clone(l.floors)
 	numbers, err := b.generationNumbers(ctx)
 	if err != nil {
 		return err
@@ -133,6 +152,7 @@ func (b *Bus) restoreFloor(ctx context.Context, pipeline string, c *Consumer) er
 		}
 	}
 	b.ledger.set(pipeline, want)
+	b.ledger.unsettle(pipeline, want)
 	c.restored.Store(true)
 	return nil
 }
@@ -152,6 +172,9 @@ func (b *Bus) look(ctx context.Context) error {
 		info, err := b.consumerInfo(ctx, c.stream, c.name)
 		if err != nil {
 			return err
+		}
+		if info.NumAckPending > 0 {
+			acted = 0 // what was said last may still be on its way: look again
 		}
 		b.ledger.looked(pipeline, acted, info.AckFloor.Stream)
 	}
@@ -189,8 +212,9 @@ func (b *Bus) saveLedger(ctx context.Context) error {
 		return nil
 	}
 	l.dirty = false
-	data, err := json.Marshal(checkpoint{l.stream, l.floors})
+	floors := maps.Clone(l.floors)
 	l.mu.Unlock()
+	data, err := json.Marshal(checkpoint{l.stream, floors})
 	if err == nil {
 		m := &nats.Msg{Subject: b.names.checkpointSubject(), Header: nats.Header{}, Data: data}
 		_, err = b.publisher.sendWhenRoom(m).Wait(ctx)
@@ -201,6 +225,9 @@ func (b *Bus) saveLedger(ctx context.Context) error {
 		l.mu.Unlock()
 		return fmt.Errorf("cannot store the checkpoint: %w", err)
 	}
+	l.mu.Lock()
+	l.settled = floors
+	l.mu.Unlock()
 	return nil
 }
 

@@ -27,6 +27,8 @@ func (n names) events() string  { return n.prefix + "_events" }
 func (n names) work() string    { return n.prefix + "_work" }
 func (n names) dead() string    { return n.prefix + "_dead" }
 func (n names) control() string { return n.prefix + "_control" }
+func (n names) held() string    { return n.prefix + "_held" }
+func (n names) state() string   { return n.prefix + "_state" }
 
 // refused is the stream of requests that sources have refused.
 func (n names) refused() string { return n.prefix + "_refused" }
@@ -68,6 +70,12 @@ func (n names) attemptsSubject(w *Work) string {
 	sum := sha256.Sum256([]byte(workID(w)))
 	return n.prefix + ".attempts." + base64.RawURLEncoding.EncodeToString(sum[:18])
 }
+
+func (n names) heldSubject(h *Held) string {
+	return strings.Join([]string{n.prefix, "held", token(h.Pipeline), strconv.FormatUint(h.Generation, 10)}, ".")
+}
+
+func (n names) changesSubject(pipeline string) string { return n.prefix + ".state." + token(pipeline) }
 
 func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoint" }
 

@@ -202,7 +202,7 @@ func TestStats(t *testing.T) {
 			t.Errorf("%+v", stream)
 		}
 	}
-	if !slices.Equal(names, []string{"events", "work", "dead", "control"}) {
+	if !slices.Equal(names, []string{"events", "work", "dead", "held", "state", "control"}) {
 		t.Errorf("streams: %v", names)
 	}
 }

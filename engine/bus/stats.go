@@ -16,7 +16,7 @@ type Stats struct {
 
 // StreamStats are how full a stream is.
 type StreamStats struct {
-	Name     string // events, work, dead or control
+	Name     string // events, work, dead, held, state or control
 	Messages uint64
 	Bytes    uint64
 	MaxBytes uint64    // 0: no limit
@@ -27,7 +27,7 @@ type StreamStats struct {
 func (b *Bus) Stats(ctx context.Context) (Stats, error) {
 	var all Stats
 	n := b.names
-	for _, name := range []string{n.events(), n.work(), n.dead(), n.control()} {
+	for _, name := range []string{n.events(), n.work(), n.dead(), n.held(), n.state(), n.control()} {
 		info, err := b.state(ctx, name)
 		if err != nil {
 			return Stats{}, err

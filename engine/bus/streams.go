@@ -12,9 +12,11 @@ import (
 
 // What each stream may take of max_disk, in hundredths: a full log must still drain.
 const (
-	eventsShare  = 50
-	workShare    = 30
+	eventsShare  = 45
+	workShare    = 25
 	deadShare    = 13
+	heldShare    = 5
+	stateShare   = 5
 	refusedShare = 1
 	attemptShare = 1
 	controlShare = 5
@@ -81,9 +83,15 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 	forgetful(&attempts, 100_000)
 	attempts.MaxMsgsPerSubject, attempts.MaxAge = keptAttempts, attemptsAge
 
+	held := base(n.held(), heldShare, n.prefix+".held.>")
+	held.Duplicates = handOverWindow
+
+	state := base(n.state(), stateShare, n.prefix+".state.*")
+	state.Duplicates = handOverWindow
+
 	control := base(n.control(), controlShare, n.prefix+".control.>")
 	control.MaxMsgsPerSubject = 1 // the last one counts; with DiscardNew only a full stream refuses
-	return []jetstream.StreamConfig{events, work, dead, refused, attempts, control}
+	return []jetstream.StreamConfig{events, work, dead, held, state, refused, attempts, control}
 }
 
 // forgetful makes a stream of what is good to know and no promise: it takes

@@ -15,7 +15,8 @@ import (
 type decoder struct {
 	*loader
 	file  *file
-	scope event.Scope // what the expressions being decoded may see
+	scope event.Scope  // what the expressions being decoded may see
+	made  *event.Shape // what those see that look at what a step makes
 }
 
 // field is a setting: where it is written to, and what its tags say.
@@ -75,6 +76,7 @@ func (d *decoder) object(n, owner *yaml.Node, later []string, targets ...any) bo
 		return false
 	}
 	given := make(map[string]bool, len(fields)) // also what was probably meant to be
+	var last []func()
 	for key, value := range pairs(n) {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.word == key.Value })
 		if i < 0 {
@@ -92,7 +94,17 @@ func (d *decoder) object(n, owner *yaml.Node, later []string, targets ...any) bo
 			continue
 		}
 		fields[i].key = key
+		if fields[i].tag.Get("sees") == "made" { // what a step makes is known once the rest of it is
+			last = append(last, func() { d.value(value, fields[i].value, fields[i]) })
+			continue
+		}
 		d.value(value, fields[i].value, fields[i])
+	}
+	if s, ok := targets[0].(event.Shaper); ok && d.errors == before {
+		d.made = s.Made()
+	}
+	for _, decode := range last {
+		decode()
 	}
 	d.complete(owner, fields, given)
 	return d.errors == before
@@ -174,7 +186,7 @@ func innerWords(t reflect.Type) []string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || t == fileType || t == mappingType.Elem() || t == prefixType || t == rawType {
+	if t.Kind() != reflect.Struct || t == fileType || t == mappingType.Elem() || t == prefixType || t == rawType || t == aggregateType {
 		return nil
 	}
 	return words(fieldsOf(reflect.New(t).Interface()))

@@ -17,7 +17,6 @@ import (
 var (
 	laterSink     = []string{"rate", "breaker"}
 	laterPipeline = []string{"order_by"}
-	laterSteps    = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}
 )
 
 // header are the words by which config itself knows what to do with an entry.

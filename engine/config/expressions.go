@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -17,8 +19,11 @@ func (d *decoder) expression(n *yaml.Node, v reflect.Value, f field) {
 		return
 	}
 	inner := *d
-	if f.tag.Get("sees") == "event" { // a source's split comes after the request has become an event
+	switch f.tag.Get("sees") {
+	case "event": // a source's split comes after the request has become an event
 		inner.scope.Request = false
+	case "made":
+		inner.scope.Body = d.made
 	}
 	if x := inner.compile(n, event.Want(f.tag.Get("want"))); x != nil {
 		v.Set(reflect.ValueOf(x))
@@ -173,6 +178,62 @@ func outsideInBraces(template string) []int {
 		}
 	}
 	return nil
+}
+
+// call is a function with what is between its parentheses.
+var call = regexp.MustCompile(`^\s*([A-Za-z_]+)\s*\((?s:(.*))\)\s*$`)
+
+// aggregate decodes a figure of a window: sum(body.amount).
+func (d *decoder) aggregate(n *yaml.Node, v reflect.Value, f field) {
+	known := strings.Join(event.AggregateFunctions, ", ")
+	if n.Kind != yaml.ScalarNode {
+		d.addAt(d.file, n, f.word+" wants a figure, not "+kindOf(n), "write count() or sum(body.amount)")
+		return
+	}
+	t := d.file.scan(n)
+	parts := call.FindStringSubmatchIndex(n.Value)
+	if parts == nil {
+		hint := "write count() or sum(body.amount); known here: " + known
+		if word := strings.TrimSpace(n.Value); slices.Contains(event.AggregateFunctions, word) {
+			hint = "write " + word + "(body.amount)"
+			if word == "count" {
+				hint = "write count()"
+			}
+		}
+		d.addAt(d.file, n, f.word+" is no figure of a window", hint)
+		return
+	}
+	a := event.Aggregate{Function: n.Value[parts[2]:parts[3]], Text: strings.TrimSpace(n.Value)}
+	if !slices.Contains(event.AggregateFunctions, a.Function) {
+		d.add(d.file.problem(t.part(parts[2], parts[3]-parts[2]), "a window has no function "+a.Function, didYouMean(a.Function, event.AggregateFunctions)))
+		return
+	}
+	inner := n.Value[parts[4]:parts[5]]
+	if strings.TrimSpace(inner) == "" {
+		if a.Function != "count" {
+			d.addAt(d.file, n, a.Function+"() does not say of what", "write "+a.Function+"(body.amount)")
+			return
+		}
+		v.Set(reflect.ValueOf(a))
+		return
+	}
+	scope := d.scope
+	if scope.Want = event.Any; a.Function == "count" {
+		scope.Want = event.Bool
+	}
+	x, err := d.language.Expr(inner, scope)
+	if err != nil {
+		var te *event.TextError
+		if errors.As(err, &te) {
+			moved := *te
+			moved.Offset += parts[4]
+			err = &moved
+		}
+		d.fault(n, t, err)
+		return
+	}
+	a.Of = x
+	v.Set(reflect.ValueOf(a))
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {

@@ -167,13 +167,7 @@ func (r *pipelineReader) step(i int, n *yaml.Node) {
 		return
 	}
 	at := slices.Index(known, key.Value)
-	switch {
-	case at >= 0:
-	case slices.Contains(laterSteps, key.Value):
-		r.addAt(r.file, key, key.Value+" is not in this version", "")
-		r.shape = nil
-		return
-	default:
+	if at < 0 {
 		r.addAt(r.file, key, "there is no step "+key.Value, didYouMean(key.Value, known))
 		r.shape = nil
 		return
@@ -181,7 +175,7 @@ func (r *pipelineReader) step(i int, n *yaml.Node) {
 	k := kinds[at]
 	settings := k.Settings()
 	d := &decoder{loader: r.loader, file: r.file, scope: event.Scope{Body: r.shape}}
-	if !d.object(value, key, nil, settings) {
+	if !d.object(value, key, k.Later, settings) {
 		r.shape = nil
 		return
 	}

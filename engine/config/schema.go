@@ -139,6 +139,8 @@ func typeSchema(t reflect.Type, tag reflect.StructTag) map[string]any {
 		return map[string]any{"type": "string"}
 	case formatType:
 		return map[string]any{"enum": event.Formats}
+	case aggregateType:
+		return map[string]any{"type": "string", "pattern": `^\s*(` + strings.Join(event.AggregateFunctions, "|") + `)\s*\(`}
 	case templateType, fileType, reflect.PointerTo(fileType), prefixType:
 		return map[string]any{"type": "string"}
 	}

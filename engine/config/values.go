@@ -14,19 +14,20 @@ import (
 )
 
 var (
-	prefixType   = reflect.TypeFor[netip.Prefix]()
-	fileType     = reflect.TypeFor[event.File]()
-	mappingType  = reflect.TypeFor[*event.Mapping]()
-	exprType     = reflect.TypeFor[event.Expr]()
-	templateType = reflect.TypeFor[event.Template]()
-	secretType   = reflect.TypeFor[event.Secret]()
-	durationType = reflect.TypeFor[event.Duration]()
-	sizeType     = reflect.TypeFor[event.Size]()
-	rateType     = reflect.TypeFor[event.Rate]()
-	rateKeyType  = reflect.TypeFor[RateKey]()
-	pathType     = reflect.TypeFor[event.Path]()
-	formatType   = reflect.TypeFor[event.Format]()
-	rawType      = reflect.TypeFor[raw]()
+	prefixType    = reflect.TypeFor[netip.Prefix]()
+	fileType      = reflect.TypeFor[event.File]()
+	mappingType   = reflect.TypeFor[*event.Mapping]()
+	exprType      = reflect.TypeFor[event.Expr]()
+	templateType  = reflect.TypeFor[event.Template]()
+	secretType    = reflect.TypeFor[event.Secret]()
+	durationType  = reflect.TypeFor[event.Duration]()
+	sizeType      = reflect.TypeFor[event.Size]()
+	rateType      = reflect.TypeFor[event.Rate]()
+	rateKeyType   = reflect.TypeFor[RateKey]()
+	pathType      = reflect.TypeFor[event.Path]()
+	formatType    = reflect.TypeFor[event.Format]()
+	aggregateType = reflect.TypeFor[event.Aggregate]()
+	rawType       = reflect.TypeFor[raw]()
 )
 
 // special decodes the types that are not decoded as what they are made of; it is
@@ -60,6 +61,8 @@ func (d *decoder) special(n *yaml.Node, v reflect.Value, f field) bool {
 		d.template(n, v, f)
 	case mappingType:
 		d.mapping(n, v)
+	case aggregateType:
+		d.aggregate(n, v, f)
 	case rawType:
 		v.Set(reflect.ValueOf(raw{n}))
 	default:
@@ -238,7 +241,11 @@ func (d *decoder) number(n *yaml.Node, v reflect.Value, f field) {
 	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 && !r.outside && err == nil:
 		d.add(d.file.problem(r.span, f.word+" wants a number, and this is a text", "write "+r.value+" without quotes"))
 	case err != nil || x != x:
-		d.add(d.file.problem(r.span, f.word+" wants a number, not "+n.Value, ""))
+		hint := ""
+		if percent, err := strconv.ParseFloat(strings.TrimSuffix(r.value, "%"), 64); err == nil && strings.HasSuffix(r.value, "%") {
+			hint = "write " + strconv.FormatFloat(percent/100, 'f', -1, 64)
+		}
+		d.add(d.file.problem(r.span, f.word+" wants a number, not "+n.Value, hint))
 	case d.within(r, f, x, plainBound):
 		v.SetFloat(x)
 	}
@@ -294,7 +301,11 @@ func (d *decoder) notMeasured(n *yaml.Node, r resolved, f field, u unit) {
 		d.add(d.file.problem(r.span, f.word+" has no unit", "write "+n.Value+u.guess))
 		return
 	}
-	d.add(d.file.problem(r.span, fmt.Sprintf("%s wants %s, not %s", f.word, u.what, n.Value), u.hint))
+	hint := u.hint
+	if other := f.tag.Get("else"); other != "" {
+		hint += "; " + other
+	}
+	d.add(d.file.problem(r.span, fmt.Sprintf("%s wants %s, not %s", f.word, u.what, n.Value), hint))
 }
 
 func (d *decoder) rate(n *yaml.Node, v reflect.Value, f field) {

@@ -25,6 +25,9 @@ type Metrics struct {
 	unrouted *prometheus.CounterVec
 	dropped  *prometheus.CounterVec
 
+	remembered *prometheus.GaugeVec
+	held       *prometheus.GaugeVec
+
 	delivered *prometheus.CounterVec
 	retried   *prometheus.CounterVec
 	dead      *prometheus.CounterVec
@@ -62,6 +65,9 @@ func New() *Metrics {
 	m.filtered = m.counter("filtered_total", "Events a step has taken out.", "pipeline", "step")
 	m.unrouted = m.counter("unrouted_total", "Events no route has taken.", "pipeline")
 	m.dropped = m.counter("step_failed_dropped_total", "Events dropped because a step failed and on_error says drop.", "pipeline", "step")
+
+	m.remembered = m.gauge("remembered_keys", "Keys a stateful step remembers, or windows it has open.", "pipeline", "step")
+	m.held = m.gauge("held", "Events that wait in the middle of a pipeline.", "pipeline")
 
 	m.delivered = m.counter("delivered_total", "Deliveries a sink has confirmed.", "sink", "pipeline", "route")
 	m.retried = m.counter("retried_total", "Attempts that failed and will be made again.", "sink", "pipeline", "route")
@@ -160,6 +166,26 @@ func (m *Metrics) Unrouted(pipeline string) { m.unrouted.WithLabelValues(pipelin
 
 // Dropped counts an event dropped because a step failed on it and on_error says so.
 func (m *Metrics) Dropped(pipeline, step string) { m.dropped.WithLabelValues(pipeline, step).Inc() }
+
+// Remembered shows how many keys a step remembers.
+func (m *Metrics) Remembered(pipeline, step string, keys int) {
+	m.remembered.WithLabelValues(pipeline, step).Set(float64(keys))
+}
+
+// Forgotten takes back what was shown of a step, or with "" of all steps of a pipeline.
+func (m *Metrics) Forgotten(pipeline, step string) {
+	if step != "" {
+		m.remembered.DeleteLabelValues(pipeline, step)
+		return
+	}
+	m.remembered.DeletePartialMatch(prometheus.Labels{"pipeline": pipeline})
+	m.held.DeletePartialMatch(prometheus.Labels{"pipeline": pipeline})
+}
+
+// Held shows how many events wait in the middle of a pipeline.
+func (m *Metrics) Held(pipeline string, events int) {
+	m.held.WithLabelValues(pipeline).Set(float64(events))
+}
 
 // Delivered counts a delivery confirmed, age after its event was accepted.
 func (m *Metrics) Delivered(sink, pipeline, route string, age time.Duration) {

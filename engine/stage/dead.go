@@ -59,6 +59,18 @@ func buryWork(w *bus.Work, reason, text string) *bus.Dead {
 	}
 }
 
+// buryUnstorable is a dead letter of what cannot be stored on its way.
+func buryUnstorable(h handOver, err error) *bus.Dead {
+	if h.work != nil {
+		return buryWork(h.work, ReasonUnstorable, err.Error())
+	}
+	e := h.held.Event
+	return &bus.Dead{
+		Event: e, Generation: h.held.Generation, Pipeline: h.held.Pipeline, Step: "held",
+		Reason: ReasonUnstorable, Error: err.Error(), FirstAttempt: e.Time, LastAttempt: e.Time,
+	}
+}
+
 // buryAttempted is the dead letter of a delivery whose last attempt failed.
 // history are the attempts before that one, as far as they are known.
 func buryAttempted(j job, v event.Verdict, history []bus.Attempt) *bus.Dead {

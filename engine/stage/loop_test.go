@@ -18,9 +18,11 @@ import (
 
 // line is a pipeline and its sinks on a real store.
 type line struct {
-	t      *testing.T
-	shared Shared
-	rules  *Rules
+	t        *testing.T
+	shared   Shared
+	rules    *Rules
+	consumer *bus.Consumer
+	closed   bool
 
 	stop, abandon context.CancelFunc
 	take, work    context.Context
@@ -29,6 +31,7 @@ type line struct {
 
 func (l *line) At(string, uint64) *Rules { return l.rules }
 func (l *line) Of(string, uint64) *Rules { return l.rules }
+func (l *line) All(string) []*Rules      { return []*Rules{l.rules} }
 func (l *line) Takes(string) Intake      { return Open }
 
 // newLine opens a store in a folder and runs the rules' pipeline on it.
@@ -47,12 +50,17 @@ func newLine(t *testing.T, dir string, r *Rules) *line {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.consumer = consumer
 	p := &Pipeline{Shared: l.shared, Name: r.Pipeline, Consumer: consumer}
 	l.running.Go(func() { p.Run(l.take, l.work) })
 	return l
 }
 
 func (l *line) close() {
+	if l.closed {
+		return
+	}
+	l.closed = true
 	l.stop()
 	l.running.Wait()
 	l.abandon()
@@ -82,12 +90,32 @@ func (l *line) sink(name string, s event.Sink, change func(*Target)) *Sink {
 }
 
 // accept stores n events, named from 0 on.
-func (l *line) accept(n int) {
+func (l *line) accept(n int) { l.acceptAs("", n, eventtest.Time) }
+
+// acceptNamed stores n events, named after a name and from 0 on.
+func (l *line) acceptNamed(name string, n int) { l.acceptAs(name+"-", n, eventtest.Time) }
+
+// acceptNow is acceptNamed of events received at a time.
+func (l *line) acceptNow(name string, n int, at time.Time) { l.acceptAs(name+"-", n, at) }
+
+// pipelineIdle waits until the pipeline has handled everything up to so many events.
+func (l *line) pipelineIdle(left uint64) {
+	l.t.Helper()
+	eventually(l.t, func() bool {
+		info, err := l.consumer.Info(l.t.Context())
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		return info.Pending+info.AckPending <= left
+	})
+}
+
+func (l *line) acceptAs(prefix string, n int, at time.Time) {
 	l.t.Helper()
 	var pending []*bus.Pending
 	for i := range n {
 		e := eventtest.EventJSON(fmt.Sprintf(`{"n":%d}`, i))
-		e.ID, e.Stamp = fmt.Sprint(i), fmt.Sprintf("stamp-%d", i)
+		e.ID, e.Stamp, e.Time = fmt.Sprint(prefix, i), fmt.Sprintf("stamp-%s%d", prefix, i), at
 		pending = append(pending, l.shared.Bus.Append(e, l.rules.Generation))
 	}
 	if err := bus.WaitAll(l.t.Context(), pending); err != nil {

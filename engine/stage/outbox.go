@@ -14,6 +14,18 @@ type outbox struct {
 	messages []*bus.Message
 	work     []*bus.Work
 	dead     []*bus.Dead
+	held     []*bus.Held
+
+	// Of a pipeline alone: held events that have gone on, and closed windows
+	// whose event is among the held ones.
+	memory   *memory
+	released []uint64
+	gone     []string
+}
+
+// lasting tells whether more comes of it than deliveries and dead letters.
+func (o *outbox) lasting() bool {
+	return len(o.held)+len(o.released)+len(o.gone) > 0 || o.memory != nil && o.memory.pending()
 }
 
 // bury puts a dead letter into the outbox, and the message it is made of.
@@ -24,28 +36,35 @@ func (o *outbox) bury(m *bus.Message, d *bus.Dead) {
 
 // handOver is a delivery or a dead letter on its way into the store.
 type handOver struct {
-	work    *bus.Work // one of the two
+	work    *bus.Work // one of the three
 	dead    *bus.Dead
+	held    *bus.Held
 	pending *bus.Pending // its answer, which is still to come
 }
 
 // publish sends it, the second time as well as the first.
 func (h *handOver) publish(b *bus.Bus) {
-	if h.work != nil {
+	switch {
+	case h.work != nil:
 		h.pending = b.Hand(h.work)
-	} else {
+	case h.held != nil:
+		h.pending = b.Hold(h.held)
+	default:
 		h.pending = b.Bury(h.dead)
 	}
 }
 
 // publish sends everything, in order.
 func (o *outbox) publish(b *bus.Bus) []handOver {
-	sent := make([]handOver, 0, len(o.work)+len(o.dead))
+	sent := make([]handOver, 0, len(o.work)+len(o.dead)+len(o.held))
 	for _, w := range o.work {
 		sent = append(sent, handOver{work: w})
 	}
 	for _, d := range o.dead {
 		sent = append(sent, handOver{dead: d})
+	}
+	for _, h := range o.held {
+		sent = append(sent, handOver{held: h})
 	}
 	for i := range sent {
 		sent[i].publish(b)
@@ -62,20 +81,20 @@ const (
 // settle waits until what was published is durable, publishing again for as
 // long as it takes, and then acknowledges. The names of what is published are
 // the same at each try, so a try that only seemed to fail doubles nothing.
-// When ctx ends first the messages stay unacknowledged and come again after a
-// restart.
-func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
+// When ctx ends first it returns false, and the messages stay unacknowledged and
+// come again after a restart.
+func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) bool {
 	for wait := publishAgainFirst; len(sent) > 0; wait = min(2*wait, publishAgainMax) {
-		failed, err := s.await(ctx, sent)
+		failed, err := s.await(ctx, o, sent)
 		if err == nil {
 			break
 		}
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		s.Log.Warn("the store does not take what a stage hands over; trying again", "error", err, "messages", len(failed))
 		if !sleep(ctx, wait) {
-			return
+			return false
 		}
 		sent = failed
 		for i := range sent {
@@ -88,6 +107,7 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
 	for _, d := range o.dead {
 		s.Mourn(d)
 	}
+	return true
 }
 
 // Mourn counts a dead letter and tells of it. What broke it may hold what the
@@ -100,14 +120,17 @@ func (s *Shared) Mourn(d *bus.Dead) {
 
 // await returns what is not durable, and the error of one of them. What can
 // never be stored is a dead letter from here on.
-func (s *Shared) await(ctx context.Context, sent []handOver) (failed []handOver, err error) {
+func (s *Shared) await(ctx context.Context, o *outbox, sent []handOver) (failed []handOver, err error) {
 	for _, h := range sent {
-		_, e := h.pending.Wait(ctx)
+		ack, e := h.pending.Wait(ctx)
 		if e == nil {
+			if h.held != nil {
+				o.memory.marks.add(bus.HeldMark{Sequence: ack.Sequence, Name: h.held.Name(), Cause: h.held.Cause, Until: h.held.Until})
+			}
 			continue
 		}
-		if errors.Is(e, bus.ErrUnstorable) && h.work != nil {
-			h = handOver{dead: buryWork(h.work, ReasonUnstorable, e.Error())}
+		if errors.Is(e, bus.ErrUnstorable) && h.dead == nil {
+			h = handOver{dead: buryUnstorable(h, e)}
 			s.Mourn(h.dead)
 		}
 		failed, err = append(failed, h), e

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/trotline/trotline/engine/bus"
 	"github.com/trotline/trotline/event"
@@ -25,6 +28,7 @@ type Rules struct {
 	// KeepUnrouted makes a dead letter of what no route takes.
 	KeepUnrouted bool
 	Routes       []Route
+	impure       bool // some step waits, asks or remembers; set by [Rules.Prepare]
 	// Err is set when the generation cannot be compiled any more, because it
 	// leans on something that is gone; its events become dead letters.
 	Err error
@@ -34,6 +38,48 @@ type Rules struct {
 type Step struct {
 	Name      string
 	Transform event.Transform
+	// State is what a stateful step calls what it remembers, another name for
+	// each of them in a pipeline.
+	State string
+}
+
+// Prepare is called once the rules are complete.
+func (r *Rules) Prepare() *Rules {
+	r.impure = slices.ContainsFunc(r.Steps, func(s Step) bool { return !pure(s.Transform) })
+	return r
+}
+
+// Pure tells whether no step waits, asks or remembers.
+func (r *Rules) Pure() bool { return !r.impure }
+
+// PureFrom tells whether no step from a place on does.
+func (r *Rules) PureFrom(place int) bool {
+	return !slices.ContainsFunc(r.Steps[place:], func(s Step) bool { return !pure(s.Transform) })
+}
+
+// Place is where an event goes on that died at a step: there, behind the last
+// step for "", and behind a window for the event that the window has made.
+func (r *Rules) Place(step string, e *event.Event) (place int, ok bool) {
+	if step == "" {
+		return len(r.Steps), true
+	}
+	place = slices.IndexFunc(r.Steps, func(s Step) bool { return s.Name == step })
+	if place < 0 {
+		return 0, false
+	}
+	if _, windowing := r.Steps[place].Transform.(event.Windowing); windowing && strings.HasPrefix(e.ID, windowPrefix) {
+		place++
+	}
+	return place, true
+}
+
+// pure tells whether a step depends on the event alone.
+func pure(t event.Transform) bool {
+	switch t.(type) {
+	case event.Waiter, event.Asker, event.Stateful:
+		return false
+	}
+	return true
 }
 
 // OnError says what becomes of an event on which a step fails.
@@ -65,46 +111,80 @@ type Hop struct {
 type Outcome struct {
 	Work     []*bus.Work
 	Dead     []*bus.Dead
-	Filtered []string // the step that took out each element that is gone
-	Dropped  []string // the step each element failed at that on_error drops
+	Held     []*bus.Held // what goes on later
+	Filtered []string    // the step that took out each element that is gone
+	Dropped  []string    // the step each element failed at that on_error drops
 	Unrouted int
 }
 
 // Evaluate runs the steps, then all routes, and says what is to be handed over.
-// It is pure: the same event gives the same outcome.
+// It is pure: the same event gives the same outcome. Steps that wait, ask or
+// remember do what they do for an event that is alone in the world.
 func (r *Rules) Evaluate(ctx context.Context, e *event.Event, sequence uint64) *Outcome {
-	o := &Outcome{}
-	if r.Err != nil {
-		o.Dead = append(o.Dead, r.bury(e, ReasonGeneration, "", r.Err))
-		return o
-	}
-	elements := []*event.Event{e}
-	if split := r.From[e.Source]; split != nil {
-		elements = r.step(ctx, *split, elements, o)
-	}
-	for _, step := range r.Steps {
-		elements = r.step(ctx, step, elements, o)
-	}
-	for _, element := range elements {
-		r.route(element, sequence, o)
-	}
-	return o
+	g := r.enter(ctx, e, sequence)
+	g.run(ctx)
+	return g.out
 }
 
-func (r *Rules) step(ctx context.Context, step Step, in []*event.Event, o *Outcome) []*event.Event {
+// EvaluateFrom is Evaluate of an event that stands before a step, or behind the last one.
+func (r *Rules) EvaluateFrom(ctx context.Context, e *event.Event, step int) *Outcome {
+	g := &passage{rules: r, elements: []*event.Event{e}, next: step, out: &Outcome{}}
+	g.run(ctx)
+	return g.out
+}
+
+// Enter is what becomes of an event that the pipeline's own stage is to go on
+// with, from the first step on.
+func (r *Rules) Enter(ctx context.Context, e *event.Event, sequence uint64) *Outcome {
+	g := r.enter(ctx, e, sequence)
+	for _, element := range g.elements {
+		g.out.Held = append(g.out.Held, r.Hold(element, 0))
+	}
+	return g.out
+}
+
+// Hold is an event that goes on at a step.
+func (r *Rules) Hold(e *event.Event, step int) *bus.Held {
+	return &bus.Held{Event: e, Pipeline: r.Pipeline, Generation: r.Generation, Step: step, Since: time.Now().UTC()}
+}
+
+// enter is an event before the first step.
+func (r *Rules) enter(ctx context.Context, e *event.Event, sequence uint64) *passage {
+	g := &passage{rules: r, sequence: sequence, out: &Outcome{}}
+	if r.Err != nil {
+		g.out.Dead = append(g.out.Dead, r.bury(e, ReasonGeneration, "", r.Err))
+		return g
+	}
+	g.elements = []*event.Event{e}
+	if split := r.From[e.Source]; split != nil {
+		g.elements = r.step(ctx, split, g.elements, g)
+	}
+	return g
+}
+
+func (r *Rules) step(ctx context.Context, step *Step, in []*event.Event, g *passage) []*event.Event {
 	// The common case, one event in and the same slice out, costs nothing.
 	if len(in) == 1 {
-		return r.stepOne(ctx, step, in[0], o)
+		return r.stepOne(ctx, step, in[0], g)
 	}
 	var out []*event.Event
 	for _, e := range in {
-		out = append(out, r.stepOne(ctx, step, e, o)...)
+		out = append(out, r.stepOne(ctx, step, e, g)...)
 	}
 	return out
 }
 
-func (r *Rules) stepOne(ctx context.Context, step Step, e *event.Event, o *Outcome) []*event.Event {
-	out, err := apply(ctx, step.Transform, e)
+func (r *Rules) stepOne(ctx context.Context, step *Step, e *event.Event, g *passage) []*event.Event {
+	held := len(g.out.Held)
+	out, err := g.apply(ctx, step, e)
+	if len(g.out.Held) > held {
+		return nil
+	}
+	return r.made(step, e, out, err, g.out)
+}
+
+// made is what goes on of what a step has made of an event.
+func (r *Rules) made(step *Step, e *event.Event, out []*event.Event, err error, o *Outcome) []*event.Event {
 	switch {
 	case err == nil && len(out) == 0:
 		o.Filtered = append(o.Filtered, step.Name)
@@ -120,6 +200,18 @@ func (r *Rules) stepOne(ctx context.Context, step Step, e *event.Event, o *Outco
 		o.Dead = append(o.Dead, d)
 	}
 	return nil
+}
+
+// remembering is the place of the step that remembers under a name.
+func (r *Rules) remembering(state string) (place int, step event.Stateful) {
+	for i := range r.Steps {
+		if r.Steps[i].State == state {
+			if t, ok := r.Steps[i].Transform.(event.Stateful); ok {
+				return i, t
+			}
+		}
+	}
+	return 0, nil
 }
 
 // route evaluates every route on an event as it leaves the steps.
@@ -138,7 +230,7 @@ func (r *Rules) route(e *event.Event, sequence uint64, o *Outcome) {
 			continue
 		}
 		taken = true
-		r.enter(route, e, sequence, o)
+		r.take(route, e, sequence, o)
 		if r.MatchFirst {
 			break
 		}
@@ -151,8 +243,8 @@ func (r *Rules) route(e *event.Event, sequence uint64, o *Outcome) {
 	}
 }
 
-// enter hands an event to the first hop of a chain, or to every hop.
-func (r *Rules) enter(route *Route, e *event.Event, sequence uint64, o *Outcome) {
+// take hands an event to the first hop of a chain, or to every hop.
+func (r *Rules) take(route *Route, e *event.Event, sequence uint64, o *Outcome) {
 	w := bus.Work{Event: e, Sequence: sequence, Generation: r.Generation, Pipeline: r.Pipeline, Route: route.Name}
 	if route.Chain {
 		r.advance(route, &w, 0, o)

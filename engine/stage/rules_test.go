@@ -212,6 +212,7 @@ type intakes map[string]Intake
 
 func (i intakes) At(string, uint64) *Rules { return nil }
 func (i intakes) Of(string, uint64) *Rules { return nil }
+func (intakes) All(string) []*Rules        { return nil }
 func (i intakes) Takes(sink string) Intake {
 	if in, ok := i[sink]; ok {
 		return in

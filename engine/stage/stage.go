@@ -26,6 +26,8 @@ type Book interface {
 	At(pipeline string, sequence uint64) *Rules
 	// Of is the rules of a pipeline in a generation; nil when it was not there.
 	Of(pipeline string, generation uint64) *Rules
+	// All are the rules of a pipeline in every generation that is kept, the newest first.
+	All(pipeline string) []*Rules
 	// Takes tells whether a sink takes deliveries.
 	Takes(sink string) Intake
 }
