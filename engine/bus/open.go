@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/trotline/trotline/event"
+	"github.com/trotline/trotline/internal/planted"
 )
 
 // Open starts the embedded server, or connects to the one elsewhere, and makes
@@ -232,7 +233,7 @@ func (b *Bus) startPublishing() (err error) {
 		return err
 	}
 	b.publisher.once = b.server == nil
-	if b.server == nil || !b.options.Durable || !canFlush {
+	if b.server == nil || !b.options.Durable || !canFlush || planted.NoBarrier {
 		return nil
 	}
 	if err := b.flush(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/internal/planted"
 )
 
 // outbox collects what a batch of messages brings forth, and the messages
@@ -40,6 +41,9 @@ func (h *handOver) publish(b *bus.Bus) {
 
 // publish sends everything, in order.
 func (o *outbox) publish(b *bus.Bus) []handOver {
+	if planted.EarlyAck {
+		o.acknowledge()
+	}
 	sent := make([]handOver, 0, len(o.work)+len(o.dead))
 	for _, w := range o.work {
 		sent = append(sent, handOver{work: w})
@@ -82,11 +86,15 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
 			sent[i].publish(s.Bus)
 		}
 	}
-	for _, m := range o.messages {
-		m.Ack()
-	}
+	o.acknowledge()
 	for _, d := range o.dead {
 		s.mourn(d)
+	}
+}
+
+func (o *outbox) acknowledge() {
+	for _, m := range o.messages {
+		m.Ack()
 	}
 }
 
