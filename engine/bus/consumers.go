@@ -119,7 +119,7 @@ func (b *Bus) openConsumer(ctx context.Context, stream string, config jetstream.
 				return nil, err
 			}
 		}
-		_, err = s.CreateConsumer(ctx, config)
+		err = b.createConsumer(ctx, s, config)
 	case err == nil:
 		err = updateConsumer(ctx, s, server.CachedInfo().Config, config)
 	}

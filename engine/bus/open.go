@@ -65,6 +65,11 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 			return nil, err
 		}
 	}
+	if b.folder != nil {
+		if err = b.compareInventory(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err = b.recallIDs(ctx); err != nil {
 		return nil, err
 	}
@@ -93,6 +98,10 @@ func (b *Bus) openEmbedded() (err error) {
 		b.closers = append(b.closers, closeIt)
 	}
 	if err := b.openJournal(); err != nil {
+		return err
+	}
+	b.readInventory()
+	if err := b.mendBlocks(); err != nil {
 		return err
 	}
 	if b.server, err = newEmbedded(b.folder.dir, b.maxDisk, &b.options); err != nil {
