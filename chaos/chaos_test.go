@@ -127,12 +127,13 @@ func try(t *testing.T, p *plan) *verdict {
 	}
 	var held holdings
 	if err == nil {
-		held, err = w.settle(v)
+		held, err = w.settle()
 	}
-	if err != nil {
+	if err == nil {
+		w.judge(v, held)
+	} else {
 		v.find("%v", err)
 	}
-	w.judge(v, held)
 	if len(v.findings) > 0 {
 		t.Logf("what befell the engine:\n%s", &w.troubles)
 		t.Logf("the engine's log ends:\n%s", w.engine.LastLines(30))

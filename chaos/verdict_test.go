@@ -55,7 +55,7 @@ type holdings map[string]map[order]int
 const quiet = 45 * time.Second
 
 // settle waits until everything that is expected has arrived, or nothing more comes.
-func (w *world) settle(v *verdict) (holdings, error) {
+func (w *world) settle() (holdings, error) {
 	accepted, _ := w.sender.orders()
 	var held holdings
 	var err error

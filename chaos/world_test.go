@@ -222,7 +222,7 @@ func (w *world) befall(s step) error {
 		}
 		w.full = true
 		w.unfilled = w.troubles.begin(s.fault)
-		return w.disk.Fill()
+		return w.disk.Fill(0)
 	case free:
 		if w.disk == nil {
 			return nil

@@ -88,23 +88,26 @@ func (d *Disk) CutPower(before func()) error {
 	return d.attach() // the file system repairs itself from its journal
 }
 
-// Fill leaves not a byte free.
-func (d *Disk) Fill() error {
-	f, err := os.OpenFile(d.filler(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+// Fill takes all space but so many bytes.
+func (d *Disk) Fill(left int64) error {
+	f, err := os.OpenFile(d.filler(), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	end, err := f.Seek(0, io.SeekEnd)
+	var size int64
 	for chunk := d.size; err == nil && chunk >= 4096; {
-		switch err = unix.Fallocate(int(f.Fd()), 0, end, chunk); {
+		switch err = unix.Fallocate(int(f.Fd()), 0, size, chunk); {
 		case err == nil:
-			end += chunk
+			size += chunk
 		case errors.Is(err, unix.ENOSPC):
 			chunk, err = chunk/2, nil
 		case errors.Is(err, unix.EINTR):
 			err = nil
 		}
+	}
+	if err == nil && left > 0 {
+		err = f.Truncate(max(0, size-left))
 	}
 	return err
 }

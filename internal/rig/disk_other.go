@@ -25,7 +25,7 @@ func CanMount() bool { return false }
 func (d *Disk) CutPower(before func()) error { return errNoDisk }
 
 // Fill cannot be called: there is no disk.
-func (d *Disk) Fill() error { return errNoDisk }
+func (d *Disk) Fill(left int64) error { return errNoDisk }
 
 // Free cannot be called: there is no disk.
 func (d *Disk) Free() error { return errNoDisk }
