@@ -41,7 +41,7 @@ const (
 	inventoryName = "inventory"
 	// inventoryPeriod is how old the inventory may be when a crash comes. What
 	// is lost and younger is not missed.
-	inventoryPeriod = time.Second
+	inventoryPeriod = 250 * time.Millisecond
 )
 
 // takeInventory writes down what the streams hold, if that has changed.
