@@ -8,10 +8,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -134,6 +136,9 @@ func (w *world) judge(v *verdict, held holdings) {
 	}
 	for _, of := range held[deadLetters] {
 		v.dead += of
+	}
+	if log := w.engine.LastLines(math.MaxInt); strings.Contains(log, "files of the store are damaged") && strings.Contains(log, "lost\",\"stream") {
+		v.find("the engine misses what it never confirmed, or has lost what it did: see its log")
 	}
 	w.judgeDoubles(v)
 	w.judgeEdits(v)

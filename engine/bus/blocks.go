@@ -21,9 +21,9 @@ import (
 // it has all the memory there is, and a message it cannot read stays unread. So
 // the blocks are looked through before it opens them.
 const (
-	messageHead   = 22 // length, sequence, time, length of the subject
-	messageSum    = 8
-	messageMost   = 32 << 20
+	messageHead  = 22 // length, sequence, time, length of the subject
+	messageSum   = 8
+	messageMost  = 32 << 20
 	headersBit   = 1 << 31                             // of the length: the record has headers
 	sequenceBits = 1<<62 - 1                           // the others say that the message was removed
 	likelyGap    = 1 << 24                             // no block holds more messages

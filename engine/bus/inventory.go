@@ -55,22 +55,24 @@ func (b *Bus) takeInventory(ctx context.Context) {
 		s := &info.State
 		streams[name] = stock{info.Created.UnixNano(), s.FirstSeq, s.LastSeq, s.LastTime, s.Msgs, s.NumDeleted}
 	}
-	// It must not claim what a power cut undoes.
-	if err := b.Barrier(ctx); err != nil {
+	i, closed := &b.inventory, b.health.closing()
+	if i.holds(streams, closed) || b.Barrier(ctx) != nil { // it must not claim what a power cut undoes
 		return
 	}
-	i := &b.inventory
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	events := streams[b.names.events()]
 	events.First = max(events.First, i.Streams[b.names.events()].First) // what is about to be trimmed
 	streams[b.names.events()] = events
-	closed := b.health.closing()
-	if maps.Equal(streams, i.Streams) && i.Closed == closed {
-		return
-	}
 	i.Streams, i.Closed = streams, closed
 	b.writeInventory()
+}
+
+// holds tells whether it says just that already.
+func (i *inventory) holds(streams map[string]stock, closed bool) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Equal(i.Streams, streams) && i.Closed == closed
 }
 
 // willTrim writes down, before it happens, that events below a sequence are removed.
