@@ -167,9 +167,3 @@ func (r *receiver) all() []arrival {
 	defer r.mu.Unlock()
 	return slices.Clone(r.arrivals)
 }
-
-func (r *receiver) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.arrivals)
-}
