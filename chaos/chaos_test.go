@@ -122,6 +122,7 @@ func try(t *testing.T, p *plan) *verdict {
 	defer stop()
 	go w.troubles.watch(watching)
 	err := w.run()
+	v.befallen = w.befallen
 	if err == nil {
 		err = w.restart()
 	}

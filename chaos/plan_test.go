@@ -159,16 +159,6 @@ func (d *planner) between(least, most int) int { return least + d.IntN(most-leas
 
 func (d *planner) oneIn(n int) bool { return d.IntN(n) == 0 }
 
-// count is how many faults of a kind the plan holds.
-func (p *plan) count(faults ...fault) (n int) {
-	for _, s := range p.steps {
-		if slices.Contains(faults, s.fault) {
-			n++
-		}
-	}
-	return n
-}
-
 func (p *plan) String() string {
 	var b strings.Builder
 	store, till := "embedded on a disk of its own", "SQLite"

@@ -47,7 +47,7 @@ func writeReport(to io.Writer, verdicts []*verdict) {
 		}
 		fmt.Fprintf(table, "%d\t%s\t", v.plan.seed, store)
 		for i, c := range columns {
-			n := v.plan.count(c.faults...)
+			n := v.count(c.faults...)
 			fmt.Fprintf(table, "%d\t", n)
 			sums[i] += n
 		}

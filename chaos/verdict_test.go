@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,15 +26,25 @@ import (
 // verdict is what became of a seed.
 type verdict struct {
 	plan     *plan
+	befallen []fault
 	sent     int // different events
 	again    int // requests that had to be sent again
 	accepted int
 	lost     int // accepted events that are missing somewhere
 	doubled  int // deliveries that came again, at receivers without keys
 	dead     int
-	ordered  bool
 	took     time.Duration
 	findings []string // what is wrong
+}
+
+// count is how many faults of some kinds befell it.
+func (v *verdict) count(faults ...fault) (n int) {
+	for _, f := range v.befallen {
+		if slices.Contains(faults, f) {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *verdict) find(format string, args ...any) {
@@ -113,7 +124,7 @@ func missing(held holdings, accepted map[order]bool) (gaps []gap) {
 // judge compares what is there with what was accepted.
 func (w *world) judge(v *verdict, held holdings) {
 	accepted, sent := w.sender.orders()
-	v.sent, v.accepted, v.again, v.ordered = len(sent), len(accepted), w.sender.again, w.ordered
+	v.sent, v.accepted, v.again = len(sent), len(accepted), w.sender.again
 	lost := make(map[order]bool)
 	for _, g := range missing(held, accepted) {
 		lost[g.order] = true

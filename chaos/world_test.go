@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +37,7 @@ type world struct {
 	ordered   bool // this build knows order_by
 
 	edits    int
+	befallen []fault
 	full     bool   // the disk is
 	unfilled func() // ends the trouble of the full disk
 	troubles troubles
@@ -204,6 +206,10 @@ func (w *world) run() error {
 
 // befall has a step of the plan happen.
 func (w *world) befall(s step) error {
+	if w.disk == nil && slices.Contains([]fault{cut, fill, free}, s.fault) {
+		return nil // no image of a disk can be mounted here
+	}
+	w.befallen = append(w.befallen, s.fault)
 	switch s.fault {
 	case kill:
 		return w.crash(s.fault, func() error { w.engine.Kill(); return nil })
@@ -212,21 +218,12 @@ func (w *world) befall(s step) error {
 	case freeze:
 		return w.freeze(&w.engine, s)
 	case cut:
-		if w.disk == nil {
-			return nil
-		}
 		return w.crash(s.fault, w.cutPower)
 	case fill:
-		if w.disk == nil {
-			return nil
-		}
 		w.full = true
 		w.unfilled = w.troubles.begin(s.fault)
 		return w.disk.Fill(0)
 	case free:
-		if w.disk == nil {
-			return nil
-		}
 		w.full = false
 		defer w.unfilled()
 		if err := w.disk.Free(); err != nil {
@@ -303,10 +300,7 @@ func (w *world) cutPower() error {
 	if err := w.engine.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	if err := w.disk.CutPower(w.engine.Kill); err != nil {
-		return err
-	}
-	return nil
+	return w.disk.CutPower(w.engine.Kill)
 }
 
 func (w *world) freeze(p *rig.Process, s step) error {
