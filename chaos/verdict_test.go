@@ -191,8 +191,12 @@ func (w *world) judgeEdits(v *verdict) {
 				first[a.event] = a
 				continue
 			}
+			earlier, later := before.at, a.at
+			if later.Before(earlier) {
+				earlier, later = later, earlier
+			}
 			// What a power cut undoes comes again as another event: it was not accepted yet.
-			if cause := w.reason(a.event, before.at, a.at); before.edit != a.edit && (cause == nil || cause.fault != cut) {
+			if cause := w.reason(a.event, earlier, later); before.edit != a.edit && (cause == nil || cause.fault != cut) {
 				v.find("%s was handled by the rules of edit %d (%s) and, at %s, of edit %d (%s)",
 					a.event, before.edit, w.troubles.since(before.at), name, a.edit, w.troubles.since(a.at))
 			}
