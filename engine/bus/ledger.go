@@ -84,6 +84,11 @@ func (b *Bus) recall(ctx context.Context) error {
 	if (c.Stream == l.stream || b.sameEvents(info)) && c.Floors != nil {
 		l.floors = c.Floors
 	}
+	// A power cut can leave the checkpoint and take the events it speaks of. Their
+	// sequences are used again, first by what is put back from the journal.
+	for pipeline, floor := range l.floors {
+		l.floors[pipeline] = min(floor, info.State.LastSeq)
+	}
 	numbers, err := b.generationNumbers(ctx)
 	if err != nil {
 		return err
