@@ -11,7 +11,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## the binary, static, in bin/trotline
@@ -36,6 +36,17 @@ bin/pebble:
 .PHONY: bench
 bench: ## how fast, beside a bare handler in the same run
 	go run ./bench
+
+SEEDS ?= 50
+SEED ?= 1
+CHAOS := go test -count=1 -timeout 0 -v ./chaos -parallel 3
+.PHONY: chaos
+chaos: ## SEEDS (50) runs under load and faults drawn from seeds, from SEED (1) on; every event counted
+	$(CHAOS) -run '^TestChaos$$' -args -seeds $(SEEDS) -seed $(SEED)
+
+.PHONY: chaos-planted
+chaos-planted: ## builds with a planted fault, each of which must be found
+	$(CHAOS) -run '^TestPlanted$$' -args -planted -seeds 20
 
 .PHONY: lint
 lint: bin/golangci-lint ## vet, formatting, and the linter with a rule for each floor

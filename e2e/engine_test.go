@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -10,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/trotline/trotline/internal/rig"
 )
 
 // engine is one `trotline run`, which may be ended and started again on the same data.
@@ -239,33 +239,5 @@ func (e *engine) must(args ...string) string {
 
 // metric is the sum of the series of a name whose labels hold all the given texts, such as `result="applied"`.
 func (e *engine) metric(name string, labels ...string) float64 {
-	answer, err := http.Get("http://" + e.admin + "/metrics")
-	if err != nil {
-		return -1
-	}
-	defer answer.Body.Close()
-	var sum float64
-	lines := bufio.NewScanner(answer.Body)
-	for lines.Scan() {
-		series, value, _ := strings.Cut(lines.Text(), " ")
-		found, rest, _ := strings.Cut(series, "{")
-		if found != name || !containsAll(rest, labels) {
-			continue
-		}
-		v, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			e.t.Errorf("%s is no metric", lines.Text())
-		}
-		sum += v
-	}
-	return sum
-}
-
-func containsAll(text string, parts []string) bool {
-	for _, p := range parts {
-		if !strings.Contains(text, p) {
-			return false
-		}
-	}
-	return true
+	return rig.Metric(e.admin, name, labels...)
 }

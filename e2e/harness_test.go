@@ -8,12 +8,12 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/trotline/trotline/internal/rig"
 )
 
 // binary is the trotline under test, built once.
@@ -38,9 +38,8 @@ func buildAndRun(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "trotline")
-	out, err := exec.Command("go", "build", "-o", binary, "github.com/trotline/trotline/cmd/trotline").CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("build trotline: %w\n%s", err, out)
+	if err := rig.Build(binary, "github.com/trotline/trotline/cmd/trotline", ""); err != nil {
+		return 0, err
 	}
 	return m.Run(), nil
 }
@@ -53,50 +52,17 @@ func slow(t *testing.T) {
 	}
 }
 
-// await waits until a condition holds, looking often, and fails the test when it does not hold in time.
+// await waits until a condition holds, and fails the test when it does not hold in time.
 func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
-	if !holdsWithin(t.Context(), limit, holds) {
-		t.Fatalf("not within %s: %s", limit, what)
-	}
+	rig.Await(t, limit, what, holds)
 }
 
 func holdsWithin(ctx context.Context, limit time.Duration, holds func() bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-tick.C:
-		}
-	}
-	return true
+	return rig.Within(ctx, limit, holds)
 }
 
-// freeAddr is a loopback address nobody listens on now. It lies below the range
-// the kernel takes the local ports of connections from, so that a restart finds it free.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for port := lowestPort + os.Getpid()%1000*10; port < lowestPort+10_000; port++ {
-		if port <= lastPort {
-			continue
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		lastPort = port
-		return l.Addr().String()
-	}
-	t.Fatal("no free port")
-	return ""
+	return rig.FreeAddr(t)
 }
-
-const lowestPort = 20_000
-
-// lastPort is the last one handed out; the tests do not run in parallel.
-var lastPort int

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/trotline/trotline/internal/rig"
 )
 
 // TestPowerCut cuts the engine off from its disk under load: what got a 202
@@ -41,7 +44,7 @@ func TestPowerCut(t *testing.T) {
 // second sink of the chain takes nothing, so events stand in every queue.
 func cutPower(t *testing.T, durability string, accepted int) (lost, of int) {
 	t.Helper()
-	d := newDisk(t)
+	d := rig.NewDisk(t, 2<<30)
 	first, second := newReceiver(t), newReceiver(t)
 	second.answers(func(arrival) int { return http.StatusServiceUnavailable })
 	e := newEngine(t, "durability: "+durability+sources+fmt.Sprintf(`
@@ -53,7 +56,7 @@ pipelines:
     from: shop
     chain: [first, second]
 `, first.url("/"), second.url("/")))
-	e.keepData(d.data())
+	e.keepData(filepath.Join(d.Mount, "data"))
 	e.start()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -62,16 +65,14 @@ pipelines:
 	await(t, time.Minute, "requests are accepted", func() bool { return s.count() >= accepted })
 
 	e.signal(syscall.SIGSTOP)
-	after := d.cut(t)
-	e.kill()
+	if err := d.CutPower(e.kill); err != nil {
+		t.Fatal(err)
+	}
 	stop()
 	sent()
 	ids := s.ids()
 
 	second.answers(nil)
-	after.attach(t)
-	t.Cleanup(e.kill) // before the disk is taken away
-	e.keepData(after.data())
 	if err := e.tryStart(t.Context()); err != nil {
 		t.Logf("it does not start on what the disk has: %v", err)
 		return len(ids), len(ids)

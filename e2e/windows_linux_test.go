@@ -3,9 +3,12 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/trotline/trotline/internal/rig"
 )
 
 // TestPowerCutWindows cuts the engine off from its disk while windows are filled,
@@ -24,7 +27,7 @@ func TestPowerCutWindows(t *testing.T) {
 
 func cutWindows(t *testing.T, accepted int) {
 	t.Helper()
-	d := newDisk(t)
+	d := rig.NewDisk(t, 2<<30)
 	r := newReceiver(t)
 	e := newEngine(t, "durability: disk"+sources+fmt.Sprintf(`
 sinks:
@@ -37,7 +40,7 @@ pipelines:
       - window: {key: body.conn, every: 1s, aggregate: {ids: collect(body.id)}}
     to: [timed]
 `, r.url("/timed")))
-	e.keepData(d.data())
+	e.keepData(filepath.Join(d.Mount, "data"))
 	e.start()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -46,15 +49,13 @@ pipelines:
 	await(t, time.Minute, "requests are accepted", func() bool { return s.count() >= accepted })
 
 	e.signal(syscall.SIGSTOP)
-	after := d.cut(t)
-	e.kill()
+	if err := d.CutPower(e.kill); err != nil {
+		t.Fatal(err)
+	}
 	stop()
 	sent()
 	ids := s.ids()
 
-	after.attach(t)
-	t.Cleanup(e.kill) // before the disk is taken away
-	e.keepData(after.data())
 	e.start()
 	missing := func() (n int) {
 		windows := windowsOf(t, r)["/timed"]

@@ -131,6 +131,7 @@ type Bus struct {
 	ids       *ids
 	idsDue    chan struct{} // tells the keeper of the ids that there is something to do
 	warnedAt  time.Time     // when it last said that ids are forgotten early
+	inventory inventory
 
 	leased uint64      // where our name stands in the control stream of a server elsewhere
 	lost   atomic.Bool // another engine has taken the prefix
@@ -176,6 +177,7 @@ func (b *Bus) close(ctx context.Context) error {
 		}
 		end()
 		errs = append(errs, b.lastSave(ctx))
+		b.lastInventory(ctx)
 		b.dropLease(ctx)
 	}
 	b.consumers.close()

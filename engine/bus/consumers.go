@@ -85,7 +85,36 @@ func (b *Bus) WorkConsumer(ctx context.Context, sink string, o WorkConsumerOptio
 	if err != nil {
 		return nil, fmt.Errorf("the consumer of sink %s: %w", sink, err)
 	}
+	if err := b.rewind(ctx, c); err != nil {
+		return nil, fmt.Errorf("the consumer of sink %s cannot be set to what waits: %w", sink, err)
+	}
 	return c, nil
+}
+
+// rewind sets a sink's consumer to the start of its queue if it is ahead of the
+// end. After a power cut the stream may end before what its consumer remembers;
+// sequences are used again, and the consumer would pass over what comes under
+// them. What waits there is not done, so beginning anew repeats nothing else.
+func (b *Bus) rewind(ctx context.Context, c *Consumer) error {
+	if c.restored.Load() {
+		return nil
+	}
+	info, err := b.consumerInfo(ctx, c.stream, c.name)
+	if err != nil {
+		return err
+	}
+	state, err := b.state(ctx, c.stream)
+	if err != nil {
+		return err
+	}
+	if info.Delivered.Stream > state.State.LastSeq {
+		b.log.Info("a sink's consumer is set to the start of its queue", "consumer", c.name, "from", info.Delivered.Stream, "last", state.State.LastSeq)
+		if _, err := b.js.ResetConsumerToSequence(ctx, c.stream, c.name, max(state.State.FirstSeq, 1)); err != nil {
+			return err
+		}
+	}
+	c.restored.Store(true)
+	return nil
 }
 
 func consumerConfig(name string, ackWait time.Duration, maxAckPending int) jetstream.ConsumerConfig {
@@ -119,7 +148,7 @@ func (b *Bus) openConsumer(ctx context.Context, stream string, config jetstream.
 				return nil, err
 			}
 		}
-		_, err = s.CreateConsumer(ctx, config)
+		err = b.createConsumer(ctx, s, config)
 	case err == nil:
 		err = updateConsumer(ctx, s, server.CachedInfo().Config, config)
 	}

@@ -23,6 +23,9 @@ func (b *Bus) startKeepers() {
 	b.every(trimPeriod, b.wake, b.trim)
 	b.every(savePeriod, nil, b.save)
 	b.every(idsPeriod, b.idsDue, b.keepIDs)
+	if b.folder != nil {
+		b.every(inventoryPeriod, nil, b.takeInventory)
+	}
 }
 
 // keep runs a function in the background. Its ctx ends when the bus is closed.
@@ -158,6 +161,7 @@ func (b *Bus) trimEvents(ctx context.Context) error {
 	if below, err = b.writtenBelow(ctx, below, state.LastSeq); err != nil || below <= state.FirstSeq {
 		return err
 	}
+	b.willTrim(below)
 	return b.purge(ctx, b.names.events(), jetstream.WithPurgeSequence(below))
 }
 

@@ -90,21 +90,22 @@ func (b *Bus) recall(ctx context.Context) error {
 	}
 	l := &b.ledger
 	l.floors, l.acted, l.stream = make(map[string]uint64), make(map[string]uint64), info.Created.UnixNano()
-	m, err := b.last(ctx, b.names.checkpointSubject())
-	switch {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-	case err != nil:
-		return fmt.Errorf("cannot read the checkpoint: %w", err)
-	default:
-		var c checkpoint
-		if err := json.Unmarshal(m.Data, &c); err != nil {
-			return fmt.Errorf("the checkpoint cannot be read: %w", err)
-		}
-		// Sequences of a stream that was deleted and made anew mean nothing in this
-		// one: rather handle an event twice than skip it.
-		if c.Stream == l.stream && c.Floors != nil {
-			l.floors = c.Floors
-		}
+	c, err := b.loadCheckpoint(ctx)
+	if err != nil && b.folder == nil {
+		return err
+	}
+	if err != nil {
+		b.log.Error("the checkpoint is damaged; each pipeline goes on where the NATS server says it was, and may handle events again", "error", err)
+	}
+	// Sequences of a stream that was deleted and made anew mean nothing in this
+	// one: rather handle an event twice than skip it.
+	if (c.Stream == l.stream || b.sameEvents(info)) && c.Floors != nil {
+		l.floors = c.Floors
+	}
+	// A power cut can leave the checkpoint and take the events it speaks of. Their
+	// sequences are used again, first by what is put back from the journal.
+	for pipeline, floor := range l.floors {
+		l.floors[pipeline] = min(floor, info.State.LastSeq)
 	}
 	l.settled = maps.Clone(l.floors)
 	numbers, err := b.generationNumbers(ctx)
@@ -121,6 +122,21 @@ func (b *Bus) recall(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// loadCheckpoint reads the checkpoint; it is empty when there is none.
+func (b *Bus) loadCheckpoint(ctx context.Context) (c checkpoint, err error) {
+	m, err := b.last(ctx, b.names.checkpointSubject())
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return c, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(m.Data, &c)
+	}
+	if err != nil {
+		return checkpoint{}, fmt.Errorf("cannot read the checkpoint: %w", err)
+	}
+	return c, nil
 }
 
 // restoreFloor sets a pipeline's consumer to the checkpoint if the server's

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/trotline/trotline/event"
+	"github.com/trotline/trotline/internal/planted"
 )
 
 // Open starts the embedded server, or connects to the one elsewhere, and makes
@@ -67,6 +68,11 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 			return nil, err
 		}
 	}
+	if b.folder != nil {
+		if err = b.compareInventory(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err = b.recallIDs(ctx); err != nil {
 		return nil, err
 	}
@@ -98,6 +104,10 @@ func (b *Bus) openEmbedded() (err error) {
 		b.closers = append(b.closers, closeIt)
 	}
 	if err := b.openJournal(); err != nil {
+		return err
+	}
+	b.readInventory()
+	if err := b.mendBlocks(); err != nil {
 		return err
 	}
 	if b.server, err = newEmbedded(b.folder.dir, b.maxDisk, &b.options); err != nil {
@@ -238,7 +248,7 @@ func (b *Bus) startPublishing() (err error) {
 		return err
 	}
 	b.publisher.once = b.server == nil
-	if b.server == nil || !b.options.Durable || !canFlush {
+	if b.server == nil || !b.options.Durable || !canFlush || planted.NoBarrier {
 		return nil
 	}
 	if err := b.flush(); err != nil {

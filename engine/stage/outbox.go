@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/internal/planted"
 )
 
 // outbox collects what a batch of messages brings forth, and the messages
@@ -56,6 +57,9 @@ func (h *handOver) publish(b *bus.Bus) {
 
 // publish sends everything, in order.
 func (o *outbox) publish(b *bus.Bus) []handOver {
+	if planted.EarlyAck {
+		o.acknowledge()
+	}
 	sent := make([]handOver, 0, len(o.work)+len(o.dead)+len(o.held))
 	for _, w := range o.work {
 		sent = append(sent, handOver{work: w})
@@ -101,13 +105,17 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) bool {
 			sent[i].publish(s.Bus)
 		}
 	}
-	for _, m := range o.messages {
-		m.Ack()
-	}
+	o.acknowledge()
 	for _, d := range o.dead {
 		s.Mourn(d)
 	}
 	return true
+}
+
+func (o *outbox) acknowledge() {
+	for _, m := range o.messages {
+		m.Ack()
+	}
 }
 
 // Mourn counts a dead letter and tells of it. What broke it may hold what the

@@ -24,6 +24,8 @@ func TestRepair(t *testing.T) {
 		{"torn string", "\"one\"\n\"tw", "\"one\"\n"},
 		{"a number may be torn", "1234\n12", "1234\n"},
 		{"zeros after a power cut", "{\"a\":1}\n\x00\x00\x00", "{\"a\":1}\n"},
+		{"zeros and later lines after a power cut", "{\"a\":1}\n{\"a\x00\x00\x00\n{\"a\":3}\n", "{\"a\":1}\n"},
+		{"zeros, later lines and a torn one", "{\"a\":1}\n\x00\x00:2}\n{\"a\":3}\n{\"a", "{\"a\":1}\n"},
 		{"only the end is missing", "{\"a\":1}\n{\"a\":2}", "{\"a\":1}\n{\"a\":2}\n"},
 		{"a long torn line", "{}\n[\"" + strings.Repeat("x", 1<<20), "{}\n"},
 	} {

@@ -1,0 +1,16 @@
+//go:build planted
+
+package planted
+
+import "os"
+
+// Variable is what chooses a fault in the environment.
+const Variable = "TROTLINE_PLANTED"
+
+// The faults.
+var (
+	NoBarrier = chosen("no-barrier") // what is confirmed is not made durable
+	EarlyAck  = chosen("early-ack")  // a message is acknowledged before what comes of it is stored
+)
+
+func chosen(fault string) bool { return os.Getenv(Variable) == fault }
