@@ -48,7 +48,7 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 	events := base(n.events(), eventsShare, n.prefix+".events.*", n.cutSubject())
 	events.Duplicates = b.options.Dedupe
 
-	work := base(n.work(), workShare, n.prefix+".work.>")
+	work := base(n.work(), workShare, n.prefix+".work.>", n.prefix+".lane.>")
 	work.Retention, work.Duplicates = jetstream.WorkQueuePolicy, handOverWindow
 
 	dead := base(n.dead(), deadShare, n.prefix+".dead.>")
