@@ -110,6 +110,7 @@ func (k kinds) compileRules(c *config.Config, log *slog.Logger) (map[string]*sta
 			Pipeline: p.Name, From: make(map[string]*stage.Step, len(p.From)), Steps: steps, Routes: compileRoutes(p.Routes),
 			Backfill: p.Start != config.Start{},
 			OnError:  stage.OnError(p.OnError), MatchFirst: p.Match == "first", KeepUnrouted: p.Unrouted == "dead",
+			OrderBy: p.OrderBy,
 		}
 		for _, source := range p.From {
 			rules.From[source] = splits[source]

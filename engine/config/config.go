@@ -193,6 +193,8 @@ type Pipeline struct {
 	Start  Start    `yaml:"-"`
 	Steps  []Step   `yaml:"-"`
 	Routes []Route  `yaml:"-"`
+	// OrderBy gives the key whose events keep their order; nil: none do.
+	OrderBy event.Expr `yaml:"-"`
 
 	From     []string `yaml:"from" required:"true" doc:"the sources whose events it takes"`
 	OnError  string   `yaml:"on_error" enum:"dead,drop,pass" doc:"what becomes of an event on which a step fails (dead)"`

@@ -15,10 +15,9 @@ import (
 
 // Words of the language that this version does not have.
 var (
-	laterSource   = []string{"schema"}
-	laterSink     = []string{"rate", "breaker"}
-	laterPipeline = []string{"order_by"}
-	laterSteps    = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}
+	laterSource = []string{"schema"}
+	laterSink   = []string{"rate", "breaker"}
+	laterSteps  = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}
 )
 
 // header are the words by which config itself knows what to do with an entry.

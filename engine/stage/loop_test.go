@@ -39,14 +39,20 @@ func newLine(t *testing.T, dir string, r *Rules) *line {
 		t.Fatal(err)
 	}
 	l := &line{t: t, rules: r}
-	l.shared = Shared{Bus: b, Book: l, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Door: quietDoor{}}
+	l.shared = Shared{Bus: b, Book: l, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Door: quietDoor{}, Order: NewOrder()}
 	l.work, l.abandon = context.WithCancel(context.Background())
 	l.take, l.stop = context.WithCancel(l.work)
 	t.Cleanup(l.close)
-	consumer, err := b.EventsConsumer(t.Context(), r.Pipeline, bus.EventsConsumerOptions{Sources: []string{"shop"}, StartSequence: 1})
+	consumer, err := b.EventsConsumer(t.Context(), r.Pipeline, bus.EventsConsumerOptions{Sources: []string{"shop"}, StartSequence: 1, InOrder: r.OrderBy != nil})
 	if err != nil {
 		t.Fatal(err)
 	}
+	info, err := consumer.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.shared.Order.Begin(r.Pipeline, info.Floor)
+	l.shared.Order.Complete()
 	p := &Pipeline{Shared: l.shared, Name: r.Pipeline, Consumer: consumer}
 	l.running.Go(func() { p.Run(l.take, l.work) })
 	return l
@@ -75,7 +81,11 @@ func (l *line) sink(name string, s event.Sink, change func(*Target)) *Sink {
 	if change != nil {
 		change(t)
 	}
-	stage := &Sink{Shared: l.shared, Name: name, Consumer: consumer}
+	lanes, err := l.shared.Bus.LaneQueue(l.t.Context(), name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	stage := &Sink{Shared: l.shared, Name: name, Consumer: consumer, Lanes: lanes}
 	stage.Aim(t)
 	l.running.Go(func() { stage.Run(l.take, l.work) })
 	return stage

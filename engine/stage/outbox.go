@@ -11,13 +11,13 @@ import (
 // outbox collects what a batch of messages brings forth, and the messages
 // themselves, until everything is durable.
 type outbox struct {
-	messages []*bus.Message
+	messages []message
 	work     []*bus.Work
 	dead     []*bus.Dead
 }
 
 // bury puts a dead letter into the outbox, and the message it is made of.
-func (o *outbox) bury(m *bus.Message, d *bus.Dead) {
+func (o *outbox) bury(m message, d *bus.Dead) {
 	o.messages = append(o.messages, m)
 	o.dead = append(o.dead, d)
 }
@@ -63,19 +63,19 @@ const (
 // long as it takes, and then acknowledges. The names of what is published are
 // the same at each try, so a try that only seemed to fail doubles nothing.
 // When ctx ends first the messages stay unacknowledged and come again after a
-// restart.
-func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
+// restart; then it is false.
+func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) bool {
 	for wait := publishAgainFirst; len(sent) > 0; wait = min(2*wait, publishAgainMax) {
 		failed, err := s.await(ctx, sent)
 		if err == nil {
 			break
 		}
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		s.Log.Warn("the store does not take what a stage hands over; trying again", "error", err, "messages", len(failed))
 		if !sleep(ctx, wait) {
-			return
+			return false
 		}
 		sent = failed
 		for i := range sent {
@@ -88,6 +88,7 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) {
 	for _, d := range o.dead {
 		s.mourn(d)
 	}
+	return true
 }
 
 // mourn counts a dead letter and tells of it. What broke it may hold what the
@@ -118,7 +119,11 @@ func (s *Shared) await(ctx context.Context, sent []handOver) (failed []handOver,
 // gate turns deliveries for a sink that takes none into dead letters.
 func (s *Shared) gate(work []*bus.Work, o *outbox) {
 	for _, w := range work {
-		switch s.Book.Takes(w.Sink) {
+		takes := s.Book.Takes(w.Sink)
+		if w.Skip { // it asks nothing of the sink
+			takes = Open
+		}
+		switch takes {
 		case Open:
 			o.work = append(o.work, w)
 		case Full:

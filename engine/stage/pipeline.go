@@ -49,20 +49,34 @@ func (p *Pipeline) Run(take, work context.Context) {
 		}
 		round := p.round(messages, pipelineFetch)
 		group := p.holder.hold(messages)
-		o := &outbox{messages: messages}
-		for _, m := range messages {
+		span := sequences(messages)
+		p.Order.pulled(p.Name, span)
+		o := &outbox{messages: make([]message, len(messages))}
+		for i, m := range messages {
+			o.messages[i] = m
 			p.handle(work, m, o)
 		}
 		// Publishing stays in this goroutine: what one key brings forth is handed over in its order.
 		sent := o.publish(p.Bus)
 		ahead <- struct{}{}
 		finishing.Go(func() {
-			p.settle(work, o, sent)
+			if p.settle(work, o, sent) {
+				p.Order.handed(p.Name, span)
+			}
 			group.done(len(messages))
 			<-ahead
 		})
 		p.pause(take, round)
 	}
+}
+
+// sequences are the first and the last of some messages.
+func sequences(messages []*bus.Message) *span {
+	s := &span{first: messages[0].Sequence()}
+	for _, m := range messages {
+		s.first, s.last = min(s.first, m.Sequence()), max(s.last, m.Sequence())
+	}
+	return s
 }
 
 // handle puts what becomes of one event into the outbox.

@@ -17,8 +17,10 @@ type Sink struct {
 	Shared
 	Name     string
 	Consumer *bus.Consumer
+	Lanes    *bus.LaneQueue
 
 	target atomic.Pointer[Target]
+	lanes  atomic.Pointer[lanes] // nil before it runs
 	holder holder
 	slots  slots
 }
@@ -27,6 +29,9 @@ type Sink struct {
 func (s *Sink) Aim(t *Target) *Target {
 	before := s.target.Swap(t)
 	s.slots.resize(t.Concurrency)
+	if l := s.lanes.Load(); l != nil && t.Sink == nil {
+		l.hurry()
+	}
 	return before
 }
 
@@ -41,6 +46,9 @@ func (s *Sink) Run(take, work context.Context) {
 	holding, letGo := context.WithCancel(work)
 	defer letGo()
 	running.Go(func() { s.holder.run(holding) })
+	lanes := newLanes(s)
+	s.lanes.Store(lanes)
+	running.Go(func() { lanes.run(take, work) })
 
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
@@ -97,15 +105,21 @@ func (s *Sink) dispatch(work context.Context, messages []*bus.Message, attempts 
 			return
 		}
 		n := min(s.target.Load().BatchSize, len(messages))
-		batch := messages[:n:n]
+		batch := make([]message, n)
+		for i, m := range messages[:n] {
+			batch[i] = m
+		}
 		messages = messages[n:]
-		attempts.Go(func() { s.attempt(work, batch, group) })
+		attempts.Go(func() {
+			defer group.done(n)
+			s.attempt(work, batch)
+		})
 	}
 }
 
-// attempt delivers a batch once and carries out what comes of it.
-func (s *Sink) attempt(ctx context.Context, messages []*bus.Message, group *held) {
-	defer group.done(len(messages))
+// attempt delivers a batch once and carries out what comes of it. It gives the
+// slot back that it was started with.
+func (s *Sink) attempt(ctx context.Context, messages []message) {
 	free := sync.OnceFunc(s.slots.release)
 	defer free()
 
@@ -134,14 +148,14 @@ func (s *Sink) acquire() *Target {
 
 // job is a delivery and the message that asked for it.
 type job struct {
-	message  *bus.Message
+	message  message
 	work     *bus.Work
 	delivery *event.Delivery
 }
 
 // prepare shapes each delivery as its hop wants it. What cannot be attempted is
 // in the outbox already.
-func (s *Sink) prepare(t *Target, messages []*bus.Message) ([]job, *outbox) {
+func (s *Sink) prepare(t *Target, messages []message) ([]job, *outbox) {
 	jobs, o := make([]job, 0, len(messages)), &outbox{}
 	for _, m := range messages {
 		w, err := m.Work()
@@ -149,6 +163,10 @@ func (s *Sink) prepare(t *Target, messages []*bus.Message) ([]job, *outbox) {
 			d := unreadable("", m, err)
 			d.Sink = s.Name
 			o.bury(m, d)
+			continue
+		}
+		if w.Skip {
+			s.goOn(m, w, nil, o)
 			continue
 		}
 		if t.Sink == nil {
@@ -227,17 +245,22 @@ func (s *Sink) judge(ctx context.Context, t *Target, jobs []job, verdicts []even
 
 func (s *Sink) delivered(j job, answer event.Answer, o *outbox) {
 	s.Metrics.Delivered(s.Name, j.work.Pipeline, j.work.Route, max(0, time.Since(j.work.Event.Time)))
-	rules := s.Book.Of(j.work.Pipeline, j.work.Generation)
+	s.goOn(j.message, j.work, &answer, o)
+}
+
+// goOn hands over to what follows in the chain. answer is nil when the hop was skipped.
+func (s *Sink) goOn(m message, w *bus.Work, answer *event.Answer, o *outbox) {
+	rules := s.Book.Of(w.Pipeline, w.Generation)
 	if rules == nil || rules.Err != nil {
-		j.message.Ack()
+		m.Ack()
 		return
 	}
-	next := rules.Next(j.work, answer)
+	next := rules.Next(w, answer)
 	if len(next.Work) == 0 && len(next.Dead) == 0 {
-		j.message.Ack()
+		m.Ack()
 		return
 	}
-	o.messages = append(o.messages, j.message)
+	o.messages = append(o.messages, m)
 	o.dead = append(o.dead, next.Dead...)
 	s.gate(next.Work, o)
 }

@@ -40,8 +40,21 @@ const (
 	Removed        // no sink of that name is in the configuration
 )
 
+// message is a message that a stage was given. What is said of it is carried
+// out by whoever hands it out.
+type message interface {
+	Sequence() uint64
+	Data() []byte
+	Work() (*bus.Work, error)
+	Time() time.Time // since when it waits
+	Delivered() int  // how often it was handed out, this time included
+	Ack()
+	Nak(delay time.Duration)
+}
+
 // Shared is what every stage is given.
 type Shared struct {
+	Order   *Order
 	Bus     *bus.Bus
 	Book    Book
 	Metrics *metrics.Metrics
