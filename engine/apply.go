@@ -219,7 +219,7 @@ func (e *Engine) unstage(s *staged) {
 // swap puts a plan in force. It runs while no event is being stored, cannot
 // fail, and takes microseconds.
 func (e *Engine) swap(s *staged) {
-	e.book.setSinks(slices.Collect(maps.Keys(s.targets)))
+	e.book.setSinks(s.targets)
 	for name, t := range s.targets {
 		if r := e.sinks[name]; r != nil {
 			e.retarget(r, t)

@@ -26,6 +26,7 @@ func (e *Engine) ReplayDead(ctx context.Context, sequence uint64, to string) err
 	}
 	pending := make([]*bus.Pending, len(work))
 	for i, w := range work {
+		_, w.Lane = e.book.Takes(w.Sink)
 		pending[i] = e.bus.Hand(w)
 	}
 	if err := bus.WaitAll(ctx, pending); err != nil {
@@ -59,7 +60,7 @@ func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) ([]*bus.Wor
 		}
 		w.Hop = hop
 	}
-	if e.book.Takes(w.Sink) == stage.Removed {
+	if e.book.takes(w.Sink) == stage.Removed {
 		return nil, fmt.Errorf("there is no sink %s in the configuration", w.Sink)
 	}
 	return []*bus.Work{w}, nil

@@ -21,7 +21,7 @@ func (e *Engine) retire() {
 		}
 	}
 	for name, r := range e.sinks {
-		if e.book.Takes(name) != stage.Removed || r.sink == nil {
+		if e.book.takes(name) != stage.Removed || r.sink == nil {
 			continue
 		}
 		e.retarget(r, removedTarget())

@@ -93,8 +93,7 @@ func (e *Engine) startPipeline(name string, consumer *bus.Consumer) *runningPipe
 
 // startSink starts a sink's stage. Callers hold e.mu.
 func (e *Engine) startSink(name string, q queues, t *stage.Target) *runningSink {
-	r := &runningSink{stage: &stage.Sink{Shared: e.shared(), Name: name, Consumer: q.work, Lanes: q.lanes}}
-	r.stage.Aim(t)
+	r := &runningSink{stage: stage.NewSink(e.shared(), name, q.work, q.lanes, t)}
 	r.loop = start(e.work, r.stage.Run)
 	e.sinks[name] = r
 	return r

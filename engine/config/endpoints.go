@@ -16,7 +16,6 @@ import (
 // Words of the language that this version does not have.
 var (
 	laterSource = []string{"schema"}
-	laterSink   = []string{"rate", "breaker"}
 	laterSteps  = []string{"dedupe", "delay", "enrich", "window", "latest", "sample"}
 )
 
@@ -204,7 +203,7 @@ func (l *loader) sinks(entries []entry, n *names) {
 		s, h := sinkDefaults(), &header{}
 		s.Name, s.Kind, s.Pos, s.Settings = e.name(), k.Name, e.pos(), k.Settings()
 		d := &decoder{loader: l, file: e.file, scope: event.Scope{Results: n.before(s.Name)}}
-		if !d.object(e.value, e.key, laterSink, h, s, s.Settings) {
+		if !d.object(e.value, e.key, nil, h, s, s.Settings) {
 			continue
 		}
 		d.validate(e, s.Settings)

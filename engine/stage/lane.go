@@ -20,6 +20,7 @@ type lane struct {
 	first     time.Time // when it was attempted first; zero: it was not
 	stored    time.Time // when the store got it
 	notBefore time.Time // when it may be attempted next
+	booked    bool      // it has its place in the rate of its key
 
 	index int // in the timeline
 }

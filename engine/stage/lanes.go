@@ -220,28 +220,29 @@ func (l *lanes) admit() {
 	}
 }
 
-// hurry lets every head go at once: there is no use in waiting for a sink that is gone.
-func (l *lanes) hurry() {
+// hurry lets heads go at once: all of them, since there is no use in waiting
+// for a sink that is gone, or those that wait for their rate, since it is another one.
+func (l *lanes) hurry(all bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, of := range l.waiting {
-		of.notBefore = time.Time{}
+		if all || of.booked {
+			of.notBefore, of.booked = time.Time{}, false
+		}
 	}
+	heap.Init(&l.waiting)
 	poke(l.changed)
 }
 
 // dispatch starts an attempt whenever a head is ready and a slot is free.
 func (l *lanes) dispatch(take, work context.Context, attempts *sync.WaitGroup) {
 	for l.await(take) {
-		if !l.sink.slots.acquire(take) {
+		n, ahead, ok := l.sink.admit(take, take, l.count())
+		if !ok {
 			return
 		}
-		turns := l.next(l.sink.target.Load().BatchSize)
-		if len(turns) == 0 {
-			l.sink.slots.release()
-			continue
-		}
-		attempts.Go(func() { l.attempt(work, turns) })
+		turns := l.next(n)
+		attempts.Go(func() { l.attempt(work, turns, ahead) })
 	}
 }
 
@@ -262,6 +263,13 @@ func (l *lanes) await(take context.Context) bool {
 		}
 	}
 	return false
+}
+
+// count is how many lanes are ready.
+func (l *lanes) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.ready)
 }
 
 // promote makes ready what need not wait any more. It tells whether anything is
@@ -289,7 +297,8 @@ func (l *lanes) next(n int) []*turn {
 	turns := make([]*turn, n)
 	for i, of := range l.ready[:n] {
 		of.state = laneBusy
-		turns[i] = &turn{lanes: l, lane: of, sequence: of.queue[0].sequence, whole: of.queue[0].whole, attempt: of.attempts + 1, since: of.first}
+		turns[i] = &turn{lanes: l, lane: of, sequence: of.queue[0].sequence, whole: of.queue[0].whole, attempt: of.attempts + 1, since: of.first, booked: of.booked}
+		of.booked = false
 		l.ready[i] = nil
 	}
 	l.ready = l.ready[n:]
@@ -297,14 +306,35 @@ func (l *lanes) next(n int) []*turn {
 }
 
 // attempt loads what is not in memory and delivers.
-func (l *lanes) attempt(work context.Context, turns []*turn) {
+func (l *lanes) attempt(work context.Context, turns []*turn, ahead bool) {
 	messages := make([]message, 0, len(turns))
 	for _, t := range turns {
-		if l.load(work, t) {
+		if l.load(work, t) && l.inRate(t) {
 			messages = append(messages, t)
 		}
 	}
-	l.sink.attempt(work, messages)
+	l.sink.attempt(work, messages, ahead)
+}
+
+// inRate tells whether a head is within the rate of its key. One that is not
+// has its place, and waits until then.
+func (l *lanes) inRate(t *turn) bool {
+	if t.booked || l.sink.target.Load().Rate.Per == nil {
+		return true
+	}
+	w, err := t.Work()
+	if err != nil {
+		return true // what is wrong with it shows when it is delivered
+	}
+	wait := l.sink.limiter.book(w)
+	if wait == 0 {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.lane.booked = true
+	l.wait(t.lane, wait)
+	return false
 }
 
 // load gets a delivery from the store. One that somebody has deleted there is done with.
@@ -442,6 +472,7 @@ type turn struct {
 	whole    *bus.Message
 	attempt  int
 	since    time.Time
+	booked   bool // it has waited for its rate
 }
 
 func (t *turn) Sequence() uint64         { return t.sequence }

@@ -21,15 +21,16 @@ type line struct {
 	t      *testing.T
 	shared Shared
 	rules  *Rules
+	lanes  map[string]bool // the sinks that take everything in lanes
 
 	stop, abandon context.CancelFunc
 	take, work    context.Context
 	running       sync.WaitGroup
 }
 
-func (l *line) At(string, uint64) *Rules { return l.rules }
-func (l *line) Of(string, uint64) *Rules { return l.rules }
-func (l *line) Takes(string) Intake      { return Open }
+func (l *line) At(string, uint64) *Rules         { return l.rules }
+func (l *line) Of(string, uint64) *Rules         { return l.rules }
+func (l *line) Takes(sink string) (Intake, bool) { return Open, l.lanes[sink] }
 
 // newLine opens a store in a folder and runs the rules' pipeline on it.
 func newLine(t *testing.T, dir string, r *Rules) *line {
@@ -85,8 +86,7 @@ func (l *line) sink(name string, s event.Sink, change func(*Target)) *Sink {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	stage := &Sink{Shared: l.shared, Name: name, Consumer: consumer, Lanes: lanes}
-	stage.Aim(t)
+	stage := NewSink(l.shared, name, consumer, lanes, t)
 	l.running.Go(func() { stage.Run(l.take, l.work) })
 	return stage
 }

@@ -119,7 +119,8 @@ func (s *Shared) await(ctx context.Context, sent []handOver) (failed []handOver,
 // gate turns deliveries for a sink that takes none into dead letters.
 func (s *Shared) gate(work []*bus.Work, o *outbox) {
 	for _, w := range work {
-		takes := s.Book.Takes(w.Sink)
+		takes, lanes := s.Book.Takes(w.Sink)
+		w.Lane = w.Lane || lanes
 		if w.Skip { // it asks nothing of the sink
 			takes = Open
 		}

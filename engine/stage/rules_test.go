@@ -212,9 +212,9 @@ type intakes map[string]Intake
 
 func (i intakes) At(string, uint64) *Rules { return nil }
 func (i intakes) Of(string, uint64) *Rules { return nil }
-func (i intakes) Takes(sink string) Intake {
+func (i intakes) Takes(sink string) (Intake, bool) {
 	if in, ok := i[sink]; ok {
-		return in
+		return in, false
 	}
-	return Removed
+	return Removed, false
 }

@@ -26,8 +26,9 @@ type Book interface {
 	At(pipeline string, sequence uint64) *Rules
 	// Of is the rules of a pipeline in a generation; nil when it was not there.
 	Of(pipeline string, generation uint64) *Rules
-	// Takes tells whether a sink takes deliveries.
-	Takes(sink string) Intake
+	// Takes tells whether a sink takes deliveries, and whether all of them are to
+	// wait in its lanes, where one that has to wait holds up no other.
+	Takes(sink string) (in Intake, lanes bool)
 }
 
 // Intake is whether a sink takes more deliveries.
