@@ -175,7 +175,7 @@ func (k kinds) openTarget(ctx context.Context, s *config.Sink, running event.Sin
 		Timeout: s.Timeout.Std(),
 		Retry: stage.Retry{
 			Attempts: s.Retry.Attempts, Initial: s.Retry.Initial.Std(), Max: s.Retry.Max.Std(),
-			Factor: s.Retry.Factor, Jitter: s.Retry.Jitter, For: s.Retry.For.Std(),
+			Factor: s.Retry.Factor, Jitter: s.Retry.Jitter, MaxAfter: s.Retry.MaxAfter.Std(), For: s.Retry.For.Std(),
 		},
 		Concurrency: s.Concurrency,
 		BatchSize:   max(kind.Batch, 1),

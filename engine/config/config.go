@@ -194,6 +194,7 @@ type Retry struct {
 	Max      event.Duration `yaml:"max" min:"1ms" doc:"the longest wait (10m)"`
 	Factor   float64        `yaml:"factor" min:"1" max:"100" doc:"by which each wait is longer than the one before (2)"`
 	Jitter   float64        `yaml:"jitter" min:"0" max:"1" doc:"the part of a wait that chance adds or takes away, 0 to 1 (0.2)"`
+	MaxAfter event.Duration `yaml:"max_retry_after" doc:"the longest Retry-After of a receiver that is granted (1h)"`
 	For      event.Duration `yaml:"for" doc:"no attempt later than this after the first; 0s is no limit (24h)"`
 }
 

@@ -50,7 +50,7 @@ func sinkDefaults() *Sink {
 		Timeout: event.Duration(30 * time.Second),
 		Retry: Retry{
 			Initial: event.Duration(time.Second), Max: event.Duration(10 * time.Minute),
-			Factor: 2, Jitter: 0.2, For: event.Duration(24 * time.Hour),
+			Factor: 2, Jitter: 0.2, MaxAfter: event.Duration(time.Hour), For: event.Duration(24 * time.Hour),
 		},
 		Concurrency: 8,
 	}
