@@ -35,7 +35,7 @@ func (l *line) Takes(sink string) (Intake, bool) { return Open, l.lanes[sink] }
 // newLine opens a store in a folder and runs the rules' pipeline on it.
 func newLine(t *testing.T, dir string, r *Rules) *line {
 	t.Helper()
-	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, MaxDisk: 256 << 20, Durable: true, Dedupe: time.Hour})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, MaxDisk: 1 << 30, Durable: true, Dedupe: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
