@@ -37,7 +37,7 @@ func (l *line) acceptMore(keys, from, to int) {
 	for i := from; i < to; i++ {
 		for k := range keys {
 			pending = append(pending, l.append(fmt.Sprintf("k%d", k), i))
-			if len(pending) == 4096 {
+			if len(pending) == 1024 {
 				if err := bus.WaitAll(l.t.Context(), pending); err != nil {
 					l.t.Fatal(err)
 				}
