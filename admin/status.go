@@ -37,10 +37,11 @@ type SourceState struct {
 // StageState is what waits for a pipeline or a sink, as of a second ago.
 type StageState struct {
 	Name     string  `json:"name"`
-	Kind     string  `json:"kind,omitempty"` // of a sink
-	Backlog  uint64  `json:"backlog"`        // not handed out yet
-	InHand   uint64  `json:"in_hand"`        // handed out and not finished, those waiting for a retry included
-	OldestIn float64 `json:"oldest_seconds"` // age of the oldest that waits
+	Kind     string  `json:"kind,omitempty"`    // of a sink
+	Backlog  uint64  `json:"backlog"`           // not handed out yet
+	InHand   uint64  `json:"in_hand"`           // handed out and not finished, those waiting for a retry included
+	OldestIn float64 `json:"oldest_seconds"`    // age of the oldest that waits
+	Breaker  string  `json:"breaker,omitempty"` // of a sink that has one: closed, probing or open
 }
 
 func (a *api) status(w http.ResponseWriter, r *http.Request) {
@@ -71,10 +72,16 @@ func (a *api) status(w http.ResponseWriter, r *http.Request) {
 	for _, sink := range c.Sinks {
 		state := figures.stage("sink", sink.Name)
 		state.Kind = sink.Kind
+		if sink.Breaker != nil {
+			state.Breaker = breakerStates[int(figures["trotline_breaker"][figure{name: sink.Name}])]
+		}
 		s.Sinks = append(s.Sinks, state)
 	}
 	answer(w, http.StatusOK, s)
 }
+
+// breakerStates are the values of the gauge of a breaker, in words.
+var breakerStates = [...]string{"closed", "probing", "open"}
 
 // figure names a gauge among those of one name; stage is "" for a stream.
 type figure struct{ stage, name string }
@@ -101,7 +108,7 @@ func readFigures(from prometheus.Gatherer) figures {
 				switch l.GetName() {
 				case "stage":
 					f.stage = l.GetValue()
-				case "name", "stream":
+				case "name", "stream", "sink":
 					f.name = l.GetValue()
 				}
 			}

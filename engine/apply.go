@@ -23,7 +23,7 @@ type staged struct {
 	number       uint64
 	table        *door.Table
 	targets      map[string]*stage.Target
-	newSinks     map[string]*bus.Consumer
+	newSinks     map[string]queues
 	newPipelines map[string]*bus.Consumer
 	sources      map[string]map[string]bool // by pipeline: what its consumer reads
 	opened       []event.Sink               // to close again if the edit fails
@@ -92,7 +92,7 @@ func (e *Engine) addGeneration(s *staged, sequence uint64) {
 func (e *Engine) stage(ctx context.Context, p *plan, number uint64) (*staged, error) {
 	s := &staged{
 		plan: p, number: number, targets: make(map[string]*stage.Target),
-		newSinks: make(map[string]*bus.Consumer), newPipelines: make(map[string]*bus.Consumer),
+		newSinks: make(map[string]queues), newPipelines: make(map[string]*bus.Consumer),
 		sources: make(map[string]map[string]bool),
 	}
 	var err error
@@ -132,8 +132,22 @@ func (e *Engine) stageSink(ctx context.Context, s *staged, c *config.Sink) error
 	if r != nil {
 		return nil
 	}
-	s.newSinks[c.Name], err = e.bus.WorkConsumer(ctx, c.Name, workConsumer)
+	s.newSinks[c.Name], err = e.openQueues(ctx, c.Name)
 	return err
+}
+
+// queues are what a sink's stage reads.
+type queues struct {
+	work  *bus.Consumer
+	lanes *bus.LaneQueue
+}
+
+func (e *Engine) openQueues(ctx context.Context, sink string) (q queues, err error) {
+	if q.work, err = e.bus.WorkConsumer(ctx, sink, workConsumer); err != nil {
+		return q, err
+	}
+	q.lanes, err = e.bus.LaneQueue(ctx, sink)
+	return q, err
 }
 
 // workConsumer is how every sink's queue is read.
@@ -152,11 +166,28 @@ func (e *Engine) stagePipeline(ctx context.Context, s *staged, c *config.Pipelin
 	if r != nil && maps.Equal(sources, r.sources) {
 		return nil
 	}
-	consumer, err := e.bus.EventsConsumer(ctx, c.Name, eventsConsumer(c.Start, sources))
+	o := eventsConsumer(c.Start, sources)
+	o.InOrder = c.OrderBy != nil
+	consumer, err := e.openPipeline(ctx, c.Name, o)
 	if err == nil && r == nil {
 		s.newPipelines[c.Name] = consumer
 	}
 	return err
+}
+
+// openPipeline opens a pipeline's consumer, and lets the sinks know how far it is.
+func (e *Engine) openPipeline(ctx context.Context, name string, o bus.EventsConsumerOptions) (*bus.Consumer, error) {
+	o.InOrder = o.InOrder || e.book.ordered(name)
+	consumer, err := e.bus.EventsConsumer(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.order.Begin(name, info.Floor)
+	return consumer, nil
 }
 
 // unstage undoes what stage has made. The edit has failed; what runs was not touched.
@@ -188,7 +219,7 @@ func (e *Engine) unstage(s *staged) {
 // swap puts a plan in force. It runs while no event is being stored, cannot
 // fail, and takes microseconds.
 func (e *Engine) swap(s *staged) {
-	e.book.setSinks(slices.Collect(maps.Keys(s.targets)))
+	e.book.setSinks(s.targets)
 	for name, t := range s.targets {
 		if r := e.sinks[name]; r != nil {
 			e.retarget(r, t)

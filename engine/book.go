@@ -42,7 +42,10 @@ type book struct {
 }
 
 // intake is whether a sink takes more deliveries.
-type intake struct{ full atomic.Bool }
+type intake struct {
+	full  atomic.Bool
+	lanes atomic.Bool // everything waits in its lanes
+}
 
 func newBook() *book {
 	b := &book{}
@@ -102,15 +105,21 @@ func (b *book) All(pipeline string) []*stage.Rules {
 }
 
 // Takes is part of [stage.Book].
-func (b *book) Takes(sink string) stage.Intake {
+func (b *book) Takes(sink string) (stage.Intake, bool) {
 	in := (*b.intakes.Load())[sink]
 	switch {
 	case in == nil:
-		return stage.Removed
+		return stage.Removed, false
 	case in.full.Load():
-		return stage.Full
+		return stage.Full, false
 	}
-	return stage.Open
+	return stage.Open, in.lanes.Load()
+}
+
+// takes is what [book.Takes] says of a sink, without the lanes.
+func (b *book) takes(sink string) stage.Intake {
+	in, _ := b.Takes(sink)
+	return in
 }
 
 // sinks are those that are in the configuration.
@@ -155,13 +164,14 @@ func (b *book) end(number uint64) (uint64, bool) {
 }
 
 // setSinks says which sinks take deliveries; those that stay keep their state.
-func (b *book) setSinks(names []string) {
+func (b *book) setSinks(targets map[string]*stage.Target) {
 	before := *b.intakes.Load()
-	next := make(map[string]*intake, len(names))
-	for _, name := range names {
+	next := make(map[string]*intake, len(targets))
+	for name, t := range targets {
 		if next[name] = before[name]; next[name] == nil {
 			next[name] = &intake{}
 		}
+		next[name].lanes.Store(t.Rate.Per != nil)
 	}
 	b.intakes.Store(&next)
 }
@@ -171,6 +181,16 @@ func (b *book) setFull(sink string, full bool) {
 	if in := (*b.intakes.Load())[sink]; in != nil {
 		in.full.Store(full)
 	}
+}
+
+// ordered tells whether a pipeline keeps an order in any generation the book still has.
+func (b *book) ordered(pipeline string) bool {
+	for _, g := range *b.generations.Load() {
+		if rules := g.rules[pipeline]; rules != nil && rules.OrderBy != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // sources are the sources a pipeline reads in any generation the book still has.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/trotline/trotline/engine/stage"
+	"github.com/trotline/trotline/event/eventtest"
 )
 
 func rulesOf(pipelines ...string) map[string]*stage.Rules {
@@ -80,12 +81,14 @@ func TestBookGivesANewPipelineWhatCameBefore(t *testing.T) {
 
 func TestBookKeepsTheStateOfSinksThatStay(t *testing.T) {
 	b := newBook()
-	b.setSinks([]string{"a", "b"})
+	plain, perKey := &stage.Target{}, &stage.Target{Rate: stage.Rate{Per: eventtest.Field("tenant")}}
+	b.setSinks(map[string]*stage.Target{"a": plain, "b": plain})
 	b.setFull("a", true)
-	b.setSinks([]string{"a", "c"})
+	b.setSinks(map[string]*stage.Target{"a": plain, "c": perKey})
 	for sink, want := range map[string]stage.Intake{"a": stage.Full, "b": stage.Removed, "c": stage.Open} {
-		if got := b.Takes(sink); got != want {
-			t.Errorf("Takes(%s) = %v, want %v", sink, got, want)
+		got, lanes := b.Takes(sink)
+		if got != want || lanes != (sink == "c") {
+			t.Errorf("Takes(%s) = %v, in lanes %v; want %v", sink, got, lanes, want)
 		}
 	}
 }

@@ -136,7 +136,7 @@ const roomPeriod = 100 * time.Millisecond
 func (e *Engine) awaitRoom(ctx context.Context, work []*bus.Work) error {
 	for _, w := range work {
 		for {
-			intake := e.book.Takes(w.Sink)
+			intake := e.book.takes(w.Sink)
 			if intake == stage.Open {
 				break
 			}
@@ -158,6 +158,8 @@ func (e *Engine) awaitRoom(ctx context.Context, work []*bus.Work) error {
 func (e *Engine) handAll(work []*bus.Work, held []*bus.Held) []*bus.Pending {
 	pending := make([]*bus.Pending, 0, len(work)+len(held))
 	for _, w := range work {
+		_, lanes := e.book.Takes(w.Sink)
+		w.Lane = w.Lane || lanes
 		pending = append(pending, e.bus.Hand(w))
 	}
 	for _, h := range held {

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/trotline/trotline/engine/config"
 	"github.com/trotline/trotline/engine/door"
@@ -115,6 +117,7 @@ func (k kinds) compileRules(c *config.Config, log *slog.Logger) (map[string]*sta
 			Pipeline: p.Name, From: make(map[string]*stage.Step, len(p.From)), Steps: steps, Routes: compileRoutes(p.Routes),
 			Backfill: p.Start != config.Start{},
 			OnError:  stage.OnError(p.OnError), MatchFirst: p.Match == "first", KeepUnrouted: p.Unrouted == "dead",
+			OrderBy: p.OrderBy,
 		}
 		for _, source := range p.From {
 			rules.From[source] = splits[source]
@@ -165,6 +168,23 @@ func problemAt(at config.Position, format string, args ...any) config.Problem {
 	return config.Problem{Position: at, Msg: fmt.Sprintf(format, args...)}
 }
 
+// What a breaker is where the settings do not say.
+const (
+	breakerFailures = 10
+	breakerPause    = 30 * time.Second
+	breakerWindow   = time.Minute
+)
+
+func breaker(b *config.Breaker) stage.Breaker {
+	if b == nil {
+		return stage.Breaker{}
+	}
+	return stage.Breaker{
+		Failures: cmp.Or(b.Failures, breakerFailures), Ratio: b.Ratio,
+		Window: cmp.Or(b.Window.Std(), breakerWindow), Pause: cmp.Or(b.Pause.Std(), breakerPause),
+	}
+}
+
 // openTarget makes a sink ready for deliveries. running is the sink that runs
 // under the name, if its settings are still the same; it stays as it is.
 func (k kinds) openTarget(ctx context.Context, s *config.Sink, running event.Sink, log *slog.Logger) (*stage.Target, error) {
@@ -174,11 +194,15 @@ func (k kinds) openTarget(ctx context.Context, s *config.Sink, running event.Sin
 		Timeout: s.Timeout.Std(),
 		Retry: stage.Retry{
 			Attempts: s.Retry.Attempts, Initial: s.Retry.Initial.Std(), Max: s.Retry.Max.Std(),
-			Factor: s.Retry.Factor, Jitter: s.Retry.Jitter, For: s.Retry.For.Std(),
+			Factor: s.Retry.Factor, Jitter: s.Retry.Jitter, MaxAfter: s.Retry.MaxAfter.Std(), For: s.Retry.For.Std(),
 		},
 		Concurrency: s.Concurrency,
 		BatchSize:   max(kind.Batch, 1),
 		Backlog:     uint64(max(s.Backlog, 0)),
+		Breaker:     breaker(s.Breaker),
+	}
+	if s.Rate != nil {
+		t.Rate = stage.Rate{Limit: s.Rate.Limit, Per: s.Rate.Per}
 	}
 	if s.Batch != nil {
 		t.BatchSize, t.BatchWait = max(s.Batch.Size, 1), s.Batch.Wait.Std()

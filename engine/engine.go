@@ -16,6 +16,7 @@ import (
 	"github.com/trotline/trotline/engine/config"
 	"github.com/trotline/trotline/engine/door"
 	"github.com/trotline/trotline/engine/metrics"
+	"github.com/trotline/trotline/engine/stage"
 	"github.com/trotline/trotline/event"
 )
 
@@ -37,6 +38,7 @@ type Engine struct {
 	door     *door.Door
 	listener net.Listener
 	book     *book
+	order    *stage.Order
 	metrics  *metrics.Metrics
 	refusals refusals
 
@@ -98,7 +100,7 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 		return nil, &ProblemsError{problems}
 	}
 	e := &Engine{
-		options: o, kinds: k, log: o.Log, book: newBook(), metrics: metrics.New(),
+		options: o, kinds: k, log: o.Log, book: newBook(), order: stage.NewOrder(), metrics: metrics.New(),
 		pipelines: make(map[string]*runningPipeline), sinks: make(map[string]*runningSink),
 	}
 	for _, w := range problems {

@@ -47,7 +47,7 @@ func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) (revival, e
 		}
 		w.Hop = hop
 	}
-	if e.book.Takes(w.Sink) == stage.Removed {
+	if e.book.takes(w.Sink) == stage.Removed {
 		return revival{}, fmt.Errorf("there is no sink %s in the configuration", w.Sink)
 	}
 	return revival{work: []*bus.Work{w}}, nil

@@ -60,7 +60,7 @@ func (e *Engine) checkReplay(r EventsReplay, f *bus.EventFilter) error {
 	switch {
 	case (r.Pipeline == "") == (r.Sink == ""):
 		return errors.New("name a pipeline or a sink: where the events are to go")
-	case r.Sink != "" && e.book.Takes(r.Sink) == stage.Removed:
+	case r.Sink != "" && e.book.takes(r.Sink) == stage.Removed:
 		return fmt.Errorf("there is no sink %s in the configuration%s", r.Sink, meant(r.Sink, e.book.sinks()))
 	case r.Sink != "":
 		return nil

@@ -36,7 +36,11 @@ func (e *Engine) resume(ctx context.Context, p *plan) error {
 		return err
 	}
 	e.note(Edit{Time: time.Now().UTC(), Result: Applied, Generation: e.book.current().number})
-	return e.retireLeftovers(ctx)
+	if err := e.retireLeftovers(ctx); err != nil {
+		return err
+	}
+	e.order.Complete()
+	return nil
 }
 
 func lastInForce(stored []bus.Generation) *bus.Generation {

@@ -21,7 +21,7 @@ func (e *Engine) retire() {
 		}
 	}
 	for name, r := range e.sinks {
-		if e.book.Takes(name) != stage.Removed || r.sink == nil {
+		if e.book.takes(name) != stage.Removed || r.sink == nil {
 			continue
 		}
 		e.retarget(r, removedTarget())
@@ -47,7 +47,7 @@ func (e *Engine) retireLeftovers(ctx context.Context) error {
 			continue
 		}
 		sources := e.book.sources(name)
-		consumer, err := e.bus.EventsConsumer(ctx, name, eventsConsumer(config.Start{}, sources))
+		consumer, err := e.openPipeline(ctx, name, eventsConsumer(config.Start{}, sources))
 		if err != nil {
 			return err
 		}
@@ -72,11 +72,11 @@ func (e *Engine) retireLeftovers(ctx context.Context) error {
 // drain starts a stage that turns what waits for a sink that is gone into dead
 // letters. Callers hold e.mu.
 func (e *Engine) drain(ctx context.Context, name string) error {
-	consumer, err := e.bus.WorkConsumer(ctx, name, workConsumer)
+	queues, err := e.openQueues(ctx, name)
 	if err != nil {
 		return err
 	}
-	e.startSink(name, consumer, removedTarget())
+	e.startSink(name, queues, removedTarget())
 	return nil
 }
 
@@ -125,7 +125,7 @@ func (e *Engine) observe(ctx, asking context.Context) {
 		}
 	}
 	for name, r := range e.sinks {
-		info, err := r.stage.Consumer.Info(asking)
+		info, err := r.waiting(asking)
 		if err != nil {
 			continue
 		}
@@ -168,6 +168,7 @@ func age(oldest time.Time) time.Duration {
 
 func (e *Engine) endPipeline(ctx context.Context, name string, r *runningPipeline) {
 	r.end()
+	e.order.End(name)
 	delete(e.pipelines, name)
 	e.metrics.Gone("pipeline", name)
 	e.metrics.Forgotten(name, "")

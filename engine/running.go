@@ -68,6 +68,21 @@ type runningSink struct {
 	slots    int // the concurrency the sink was opened for
 }
 
+// waiting is how much waits for a sink, in its queue and in its lanes.
+func (r *runningSink) waiting(ctx context.Context) (bus.ConsumerInfo, error) {
+	all, err := r.stage.Consumer.Info(ctx)
+	if err != nil {
+		return all, err
+	}
+	lanes, err := r.stage.Lanes.Info(ctx)
+	all.Pending += lanes.Pending
+	all.AckPending += lanes.AckPending
+	if all.OldestPending.IsZero() || !lanes.OldestPending.IsZero() && lanes.OldestPending.Before(all.OldestPending) {
+		all.OldestPending = lanes.OldestPending
+	}
+	return all, err
+}
+
 // startPipeline starts a pipeline's stage. Callers hold e.mu.
 func (e *Engine) startPipeline(name string, consumer *bus.Consumer) *runningPipeline {
 	r := &runningPipeline{stage: &stage.Pipeline{Shared: e.shared(), Name: name, Consumer: consumer}}
@@ -77,9 +92,8 @@ func (e *Engine) startPipeline(name string, consumer *bus.Consumer) *runningPipe
 }
 
 // startSink starts a sink's stage. Callers hold e.mu.
-func (e *Engine) startSink(name string, consumer *bus.Consumer, t *stage.Target) *runningSink {
-	r := &runningSink{stage: &stage.Sink{Shared: e.shared(), Name: name, Consumer: consumer}}
-	r.stage.Aim(t)
+func (e *Engine) startSink(name string, q queues, t *stage.Target) *runningSink {
+	r := &runningSink{stage: stage.NewSink(e.shared(), name, q.work, q.lanes, t)}
 	r.loop = start(e.work, r.stage.Run)
 	e.sinks[name] = r
 	return r
@@ -87,5 +101,5 @@ func (e *Engine) startSink(name string, consumer *bus.Consumer, t *stage.Target)
 
 // shared is what every stage is given.
 func (e *Engine) shared() stage.Shared {
-	return stage.Shared{Bus: e.bus, Book: e.book, Metrics: e.metrics, Log: e.log, Door: &e.store}
+	return stage.Shared{Bus: e.bus, Book: e.book, Metrics: e.metrics, Log: e.log, Door: &e.store, Order: e.order}
 }

@@ -4,7 +4,8 @@
 //   - events: every request that was accepted, one subject for each source
 //     (<prefix>.events.<source>). Each pipeline is a durable consumer of it.
 //   - work: what waits for the sinks (<prefix>.work.<sink>.<pipeline>.<route>.<generation>).
-//     Each sink is a durable consumer of it; what is acknowledged is gone.
+//     Each sink is a durable consumer of it; what is acknowledged is gone. What
+//     waits in lanes (<prefix>.lane.<sink>.…) is in the same stream; see LaneQueue.
 //   - dead: the dead letters (<prefix>.dead.<sink or step>.<pipeline>.<route>).
 //   - held: events that wait in the middle of a pipeline (<prefix>.held.<pipeline>.<generation>).
 //   - state: what the stateful steps of the pipelines remember (<prefix>.state.<pipeline>).

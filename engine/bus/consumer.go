@@ -28,6 +28,8 @@ type Consumer struct {
 	acted    atomic.Uint64           // counts what was said of messages
 	latest   atomic.Pointer[Message] // the one of which something was said last
 	restored atomic.Bool             // it stands where the checkpoint says, or further
+	inOrder  atomic.Bool             // what got lost on its way comes again before what follows it
+	anyReply atomic.Pointer[string]  // where answers to one of its messages go
 
 	pull    sync.Mutex // held by Fetch
 	arrived chan *nats.Msg
@@ -138,7 +140,7 @@ func (c *Consumer) next(ctx context.Context, timer <-chan time.Time) (*Message, 
 		return nil, errTime
 	case <-c.kicked:
 		c.request.open = false
-		return nil, nil
+		return nil, c.rewind(ctx)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -148,6 +150,9 @@ func (c *Consumer) next(ctx context.Context, timer <-chan time.Time) (*Message, 
 func (c *Consumer) take(m *nats.Msg) (*Message, error) {
 	status := m.Header.Get("Status")
 	if status == "" || len(m.Data) > 0 {
+		if c.inOrder.Load() && c.anyReply.Load() == nil {
+			c.anyReply.Store(&m.Reply)
+		}
 		return c.newMessage(m)
 	}
 	// The last word on a request; earlier ones have theirs too.
@@ -192,6 +197,19 @@ func (c *Consumer) ask(ctx context.Context, batch int) error {
 	if err := c.bus.pulling.PublishRequest(c.subject, reply, body); err != nil {
 		c.request.open = false
 		return unavailable("cannot pull: %w", err)
+	}
+	return nil
+}
+
+// rewind sets a consumer that keeps the order back to its floor: what was on
+// its way when the connection went would come after what follows it.
+func (c *Consumer) rewind(ctx context.Context) error {
+	if !c.inOrder.Load() {
+		return nil
+	}
+	if _, err := c.bus.js.ResetConsumer(ctx, c.stream, c.name); err != nil {
+		c.kick() // it is tried again
+		return unavailable("cannot set the consumer %s back to where it was: %w", c.name, err)
 	}
 	return nil
 }

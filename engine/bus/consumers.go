@@ -25,6 +25,9 @@ type EventsConsumerOptions struct {
 	StartTime     time.Time
 	AckWait       time.Duration // 0 is 10 s
 	MaxAckPending int           // 0 is 16384
+	// InOrder: what an earlier run has left open comes before everything that
+	// follows it, and not when AckWait is over.
+	InOrder bool
 }
 
 // WorkConsumerOptions are how a sink reads its queue.
@@ -42,6 +45,7 @@ const (
 const (
 	pipelineConsumer = "p_"
 	sinkConsumer     = "s_"
+	laneConsumer     = "l_"
 )
 
 // consumers are the ones opened in this process, by name.
@@ -71,6 +75,7 @@ func (b *Bus) EventsConsumer(ctx context.Context, pipeline string, o EventsConsu
 	if err != nil {
 		return nil, fmt.Errorf("the consumer of pipeline %s: %w", pipeline, err)
 	}
+	c.inOrder.Store(o.InOrder)
 	if err := b.restoreFloor(ctx, pipeline, c); err != nil {
 		return nil, fmt.Errorf("the consumer of pipeline %s cannot be set to where it was: %w", pipeline, err)
 	}
@@ -264,10 +269,16 @@ func (b *Bus) DeleteEventsConsumer(ctx context.Context, pipeline string) error {
 	return b.saveLedger(ctx)
 }
 
-// DeleteWorkConsumer forgets a sink's consumer. What still waits for the sink stays in the stream.
+// DeleteWorkConsumer forgets a sink's consumers. What still waits for the sink stays in the stream.
 func (b *Bus) DeleteWorkConsumer(ctx context.Context, sink string) error {
 	if err := b.deleteConsumer(ctx, b.names.work(), sinkConsumer+sink); err != nil {
 		return fmt.Errorf("cannot delete the consumer of sink %s: %w", sink, err)
+	}
+	if err := b.deleteConsumer(ctx, b.names.work(), laneConsumer+sink); err != nil {
+		return fmt.Errorf("cannot delete the consumer of the lanes of sink %s: %w", sink, err)
+	}
+	if err := b.purge(ctx, b.names.control(), jetstream.WithPurgeSubject(b.names.headsSubject(sink))); err != nil {
+		return fmt.Errorf("cannot forget how far the lanes of sink %s were: %w", sink, err)
 	}
 	return nil
 }

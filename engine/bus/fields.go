@@ -26,6 +26,10 @@ const (
 	fldPipeline   = "pipeline"
 	fldRoute      = "route"
 	fldHop        = "hop"
+	fldLane       = "lane"
+	fldKey        = "key"
+	fldPlace      = "place"
+	fldSkip       = "skip"
 
 	fldReason       = "reason"
 	fldError        = "error"

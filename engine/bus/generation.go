@@ -216,7 +216,7 @@ func (b *Bus) last(ctx context.Context, subject string) (*jetstream.RawStreamMsg
 // UsesGeneration tells whether a delivery that waits for a sink, or an event
 // that waits in a pipeline, follows the rules of a generation.
 func (b *Bus) UsesGeneration(ctx context.Context, number uint64) (bool, error) {
-	_, found, err := b.first(ctx, b.names.work(), 0, fmt.Sprintf("%s.work.*.*.*.%d", b.names.prefix, number))
+	_, found, err := b.first(ctx, b.names.work(), 0, fmt.Sprintf("%s.*.*.*.*.%d", b.names.prefix, number))
 	if found || err != nil {
 		return found, err
 	}

@@ -160,7 +160,8 @@ func (b *Bus) restoreFloor(ctx context.Context, pipeline string, c *Consumer) er
 	// After a power cut the stream may end before what either remembers; its
 	// sequences are used again.
 	want := min(max(floor, saved), state.State.LastSeq)
-	if want != floor || info.Delivered.Stream > state.State.LastSeq {
+	leftOpen := c.inOrder.Load() && info.NumAckPending > 0
+	if want != floor || info.Delivered.Stream > state.State.LastSeq || leftOpen {
 		b.log.Info("a pipeline's consumer is set to the checkpoint", "pipeline", pipeline,
 			"from", floor, "to", want, "last", state.State.LastSeq)
 		if _, err := b.js.ResetConsumerToSequence(ctx, c.stream, c.name, want+1); err != nil {

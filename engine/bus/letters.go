@@ -41,6 +41,14 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 	d.fields.text(fldPipeline, w.Pipeline)
 	d.fields.text(fldRoute, w.Route)
 	d.fields.integer(fldHop, w.Hop)
+	if w.Lane {
+		d.fields.text(fldLane, "true")
+		d.fields.text(fldKey, w.Key)
+		d.fields.integer(fldPlace, w.Place)
+	}
+	if w.Skip {
+		d.fields.text(fldSkip, "true")
+	}
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
@@ -58,6 +66,7 @@ func decodeWork(header nats.Header, data []byte) (*Work, error) {
 		Sequence: r.number(fldSequence), Generation: r.number(fldGeneration),
 		Sink: r.text(fldSink), Pipeline: r.text(fldPipeline), Route: r.text(fldRoute), Hop: r.integer(fldHop),
 		Results: r.results(),
+		Lane:    r.text(fldLane) != "", Key: r.text(fldKey), Place: r.integer(fldPlace), Skip: r.text(fldSkip) != "",
 	}
 	var err error
 	w.Event, err = r.event()

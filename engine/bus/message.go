@@ -17,6 +17,16 @@ type Work struct {
 	Route      string
 	Hop        int           // the place of the sink on the route; negative: on none
 	Results    event.Results // what earlier sinks of the chain answered
+
+	// Lane: it waits in the sink's lanes, where a delivery that has to wait holds
+	// up its key alone, and not in the queue that the server hands out.
+	Lane bool
+	// Key is what its order is kept by, together with the pipeline; "" has no order.
+	Key string
+	// Place is its place among what its event brought forth.
+	Place int
+	// Skip: the hop does not want it. It comes by to keep its place among those that follow.
+	Skip bool
 }
 
 // Dead is a dead letter: an event that went no further, and why.

@@ -51,8 +51,12 @@ func (n names) noSubject() string { return n.prefix + ".events.-" }
 func (n names) cutSubject() string { return n.prefix + ".cut" }
 
 func (n names) workSubject(w *Work) string {
+	queue := "work"
+	if w.Lane {
+		queue = "lane"
+	}
 	return strings.Join([]string{
-		n.prefix, "work", token(w.Sink), token(w.Pipeline), token(w.Route), strconv.FormatUint(w.Generation, 10),
+		n.prefix, queue, token(w.Sink), token(w.Pipeline), token(w.Route), strconv.FormatUint(w.Generation, 10),
 	}, ".")
 }
 
@@ -76,6 +80,12 @@ func (n names) heldSubject(h *Held) string {
 }
 
 func (n names) changesSubject(pipeline string) string { return n.prefix + ".state." + token(pipeline) }
+
+// laneSubjects is everything that waits in a sink's lanes.
+func (n names) laneSubjects(sink string) string { return n.prefix + ".lane." + token(sink) + ".>" }
+
+// headsSubject is where is kept how often the heads of a sink's lanes were attempted.
+func (n names) headsSubject(sink string) string { return n.prefix + ".control.heads." + token(sink) }
 
 func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoint" }
 

@@ -41,13 +41,13 @@ func (b *Bus) Stats(ctx context.Context) (Stats, error) {
 		}
 		all.Streams = append(all.Streams, s)
 	}
-	subjects, err := b.subjects(ctx, n.work(), n.prefix+".work.>")
+	subjects, err := b.subjects(ctx, n.work(), n.prefix+".>")
 	if err != nil {
 		return Stats{}, err
 	}
 	all.Waiting = make(map[string]uint64)
 	for subject, count := range subjects {
-		// <prefix>.work.<sink>.…
+		// <prefix>.work.<sink>.…, or lane
 		if tokens := strings.SplitN(subject, ".", 4); len(tokens) == 4 {
 			all.Waiting[tokens[2]] += count
 		}

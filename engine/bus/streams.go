@@ -63,7 +63,7 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 		events.Duplicates = time.Second // a start reads as much
 	}
 
-	work := base(n.work(), workShare, n.prefix+".work.>")
+	work := base(n.work(), workShare, n.prefix+".work.>", n.prefix+".lane.>")
 	work.Retention, work.Duplicates = jetstream.WorkQueuePolicy, handOverWindow
 
 	dead := base(n.dead(), deadShare, n.prefix+".dead.>")

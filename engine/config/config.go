@@ -176,6 +176,23 @@ type Sink struct {
 	Concurrency int            `yaml:"concurrency" min:"1" max:"10000" doc:"how many attempts run at once (8)"`
 	Backlog     int            `yaml:"backlog" min:"0" doc:"how many deliveries may wait; beyond it they become dead letters; 0 is no limit (0)"`
 	Batch       *Batch         `yaml:"batch" doc:"several deliveries in one attempt"`
+	Rate        *SinkRate      `yaml:"rate" doc:"how many deliveries are attempted in a time, by all pipelines together; no limit by default"`
+	Breaker     *Breaker       `yaml:"breaker" doc:"leave the sink alone for a while when it fails; it is not by default"`
+}
+
+// SinkRate is how many deliveries a sink is given in a time.
+type SinkRate struct {
+	Limit event.Rate `yaml:"limit" required:"true" short:"true" doc:"how many, in a second, a minute, an hour or a day: 50/s, 1000/m, 10/h, 5/d"`
+	Per   event.Expr `yaml:"per" want:"string" doc:"an expression: each of its values has a limit of its own, and one that is beyond it delays no other"`
+}
+
+// Breaker is when a failing sink is left alone, and for how long. A zero is the
+// engine's default.
+type Breaker struct {
+	Failures int            `yaml:"failures" min:"1" doc:"how many attempts must have failed, one after the other (10)"`
+	Ratio    float64        `yaml:"ratio" min:"0.01" max:"1" doc:"or this part of all attempts within the window, if those are as many; it does not count by default"`
+	Window   event.Duration `yaml:"window" min:"1s" doc:"how far ratio looks back (1m)"`
+	Pause    event.Duration `yaml:"pause" min:"10ms" doc:"how long it is left alone, until one delivery tries whether it is back (30s)"`
 }
 
 // Retry is how often, and how long, a delivery is attempted.
@@ -185,6 +202,7 @@ type Retry struct {
 	Max      event.Duration `yaml:"max" min:"1ms" doc:"the longest wait (10m)"`
 	Factor   float64        `yaml:"factor" min:"1" max:"100" doc:"by which each wait is longer than the one before (2)"`
 	Jitter   float64        `yaml:"jitter" min:"0" max:"1" doc:"the part of a wait that chance adds or takes away, 0 to 1 (0.2)"`
+	MaxAfter event.Duration `yaml:"max_retry_after" doc:"the longest Retry-After of a receiver that is granted (1h)"`
 	For      event.Duration `yaml:"for" doc:"no attempt later than this after the first; 0s is no limit (24h)"`
 }
 
@@ -201,6 +219,8 @@ type Pipeline struct {
 	Start  Start    `yaml:"-"`
 	Steps  []Step   `yaml:"-"`
 	Routes []Route  `yaml:"-"`
+	// OrderBy gives the key whose events keep their order; nil: none do.
+	OrderBy event.Expr `yaml:"-"`
 
 	From     []string `yaml:"from" required:"true" doc:"the sources whose events it takes"`
 	OnError  string   `yaml:"on_error" enum:"dead,drop,pass" doc:"what becomes of an event on which a step fails (dead)"`

@@ -13,12 +13,6 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
-// Words of the language that this version does not have.
-var (
-	laterSink     = []string{"rate", "breaker"}
-	laterPipeline = []string{"order_by"}
-)
-
 // header are the words by which config itself knows what to do with an entry.
 type header struct {
 	Type     string `yaml:"type" doc:"the kind"`
@@ -50,7 +44,7 @@ func sinkDefaults() *Sink {
 		Timeout: event.Duration(30 * time.Second),
 		Retry: Retry{
 			Initial: event.Duration(time.Second), Max: event.Duration(10 * time.Minute),
-			Factor: 2, Jitter: 0.2, For: event.Duration(24 * time.Hour),
+			Factor: 2, Jitter: 0.2, MaxAfter: event.Duration(time.Hour), For: event.Duration(24 * time.Hour),
 		},
 		Concurrency: 8,
 	}
@@ -203,7 +197,7 @@ func (l *loader) sinks(entries []entry, n *names) {
 		s, h := sinkDefaults(), &header{}
 		s.Name, s.Kind, s.Pos, s.Settings = e.name(), k.Name, e.pos(), k.Settings()
 		d := &decoder{loader: l, file: e.file, scope: event.Scope{Results: n.before(s.Name)}}
-		if !d.object(e.value, e.key, laterSink, h, s, s.Settings) {
+		if !d.object(e.value, e.key, nil, h, s, s.Settings) {
 			continue
 		}
 		d.validate(e, s.Settings)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -48,6 +49,7 @@ type pipelineWords struct {
 	Disabled bool   `yaml:"disabled" doc:"checked, and then left out"`
 	Start    string `yaml:"start" doc:"where a new pipeline begins: now, all, or a duration back (now)"`
 	Steps    []raw  `yaml:"steps" doc:"what is done with each event, in order"`
+	OrderBy  raw    `yaml:"order_by" doc:"an expression on the event as it leaves the steps: events for which it gives the same are delivered in their order"`
 	Routes   []raw  `yaml:"routes" doc:"the ways out, each with a name"`
 	To       []raw  `yaml:"to" doc:"the sinks, side by side, where there is one route"`
 	Chain    []raw  `yaml:"chain" doc:"the sinks, one after the other, where there is one route"`
@@ -100,7 +102,7 @@ func (l *loader) pipelines(entries []entry, n *names) []*pipelineUse {
 
 func (r *pipelineReader) read() (disabled bool) {
 	w := &pipelineWords{}
-	r.object(r.entry.value, r.entry.key, laterPipeline, w, r.out)
+	r.object(r.entry.value, r.entry.key, nil, w, r.out)
 	if r.entry.value.Kind != yaml.MappingNode {
 		return false
 	}
@@ -111,8 +113,19 @@ func (r *pipelineReader) read() (disabled bool) {
 			r.step(i, s.node)
 		}
 	}
+	r.scope = event.Scope{Body: r.shape}
+	r.orderBy(w.OrderBy)
 	r.routes(w)
 	return w.Disabled
+}
+
+// orderBy compiles order_by by what is known of the event behind the steps.
+func (r *pipelineReader) orderBy(given raw) {
+	if given.node == nil {
+		return
+	}
+	key, _ := child(r.entry.value, "order_by")
+	r.expression(given.node, reflect.ValueOf(&r.out.OrderBy).Elem(), field{word: "order_by", key: key})
 }
 
 func (r *pipelineReader) from() {
@@ -191,7 +204,6 @@ func (r *pipelineReader) step(i int, n *yaml.Node) {
 
 func (r *pipelineReader) routes(w *pipelineWords) {
 	key, list := child(r.entry.value, "routes")
-	r.scope = event.Scope{Body: r.shape}
 	if key == nil {
 		route := Route{Name: "default", Pos: r.out.Pos}
 		if r.hops(&route, r.entry.key, r.entry.value, w.To, w.Chain) {

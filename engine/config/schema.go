@@ -68,6 +68,7 @@ func pipelineSchema(steps []any) map[string]any {
 	fill := func(word string, items map[string]any) {
 		properties[word] = described(map[string]any{"type": "array", "items": items}, properties[word].(map[string]any)["description"].(string))
 	}
+	properties["order_by"] = described(typeSchema(exprType, ""), properties["order_by"].(map[string]any)["description"].(string))
 	fill("steps", map[string]any{"anyOf": steps})
 	fill("routes", route)
 	return pipeline

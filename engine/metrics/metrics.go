@@ -34,6 +34,8 @@ type Metrics struct {
 	attempt   *prometheus.HistogramVec
 	journey   *prometheus.HistogramVec
 	inFlight  *prometheus.GaugeVec
+	breaker   *prometheus.GaugeVec
+	opened    *prometheus.CounterVec
 
 	generation   prometheus.Gauge
 	reloadOK     prometheus.Gauge
@@ -75,6 +77,9 @@ func New() *Metrics {
 	m.attempt = m.histogram("attempt_seconds", "One call of a sink.", "sink")
 	m.journey = m.histogram("delivery_seconds", "From the acceptance of an event to the sink's confirmation.", "sink")
 	m.inFlight = m.gauge("in_flight", "Deliveries a sink is attempting now.", "sink")
+
+	m.breaker = m.gauge("breaker", "Whether a failing sink is left alone: 0 it is not, 1 one delivery tries whether it is back, 2 it is.", "sink")
+	m.opened = m.counter("breaker_opened_total", "How often a sink was left alone because it failed.", "sink")
 
 	m.generation = m.single("config_generation", "The generation of the configuration in force.")
 	m.reloadOK = m.single("config_last_reload_successful", "1 if the last edit was applied, 0 if it was refused.")
@@ -209,6 +214,16 @@ func (m *Metrics) Attempted(sink string, d time.Duration) {
 	m.attempt.WithLabelValues(sink).Observe(d.Seconds())
 }
 
+// Breaker records the state of a sink's breaker: 0 closed, 1 probing, 2 open.
+func (m *Metrics) Breaker(sink string, state int) {
+	m.breaker.WithLabelValues(sink).Set(float64(state))
+	if state == breakerOpen {
+		m.opened.WithLabelValues(sink).Inc()
+	}
+}
+
+const breakerOpen = 2
+
 // InFlight adds n to the deliveries a sink is attempting.
 func (m *Metrics) InFlight(sink string, n int) { m.inFlight.WithLabelValues(sink).Add(float64(n)) }
 
@@ -238,6 +253,7 @@ func (m *Metrics) Gone(stage, name string) {
 	}
 	if stage == "sink" {
 		m.inFlight.DeleteLabelValues(name)
+		m.breaker.DeleteLabelValues(name)
 	}
 }
 

@@ -102,7 +102,7 @@ func attemptOf(j job, v event.Verdict) bus.Attempt {
 
 // unreadable is a dead letter of a message that somebody else wrote into our
 // streams. Its bytes are kept.
-func unreadable(pipeline string, m *bus.Message, err error) *bus.Dead {
+func unreadable(pipeline string, m message, err error) *bus.Dead {
 	body := event.NewBody(event.Binary, m.Data())
 	id := fmt.Sprintf("message-%d", m.Sequence())
 	return &bus.Dead{

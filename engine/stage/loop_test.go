@@ -23,34 +23,41 @@ type line struct {
 	rules    *Rules
 	consumer *bus.Consumer
 	closed   bool
+	lanes    map[string]bool // the sinks that take everything in lanes
 
 	stop, abandon context.CancelFunc
 	take, work    context.Context
 	running       sync.WaitGroup
 }
 
-func (l *line) At(string, uint64) *Rules { return l.rules }
-func (l *line) Of(string, uint64) *Rules { return l.rules }
-func (l *line) All(string) []*Rules      { return []*Rules{l.rules} }
-func (l *line) Takes(string) Intake      { return Open }
+func (l *line) At(string, uint64) *Rules         { return l.rules }
+func (l *line) Of(string, uint64) *Rules         { return l.rules }
+func (l *line) All(string) []*Rules              { return []*Rules{l.rules} }
+func (l *line) Takes(sink string) (Intake, bool) { return Open, l.lanes[sink] }
 
 // newLine opens a store in a folder and runs the rules' pipeline on it.
 func newLine(t *testing.T, dir string, r *Rules) *line {
 	t.Helper()
-	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, MaxDisk: 256 << 20, Durable: true, Dedupe: time.Hour})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, MaxDisk: 1 << 30, Durable: true, Dedupe: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &line{t: t, rules: r}
-	l.shared = Shared{Bus: b, Book: l, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Door: quietDoor{}}
+	l.shared = Shared{Bus: b, Book: l, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Door: quietDoor{}, Order: NewOrder()}
 	l.work, l.abandon = context.WithCancel(context.Background())
 	l.take, l.stop = context.WithCancel(l.work)
 	t.Cleanup(l.close)
-	consumer, err := b.EventsConsumer(t.Context(), r.Pipeline, bus.EventsConsumerOptions{Sources: []string{"shop"}, StartSequence: 1})
+	consumer, err := b.EventsConsumer(t.Context(), r.Pipeline, bus.EventsConsumerOptions{Sources: []string{"shop"}, StartSequence: 1, InOrder: r.OrderBy != nil})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.consumer = consumer
+	info, err := consumer.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.shared.Order.Begin(r.Pipeline, info.Floor)
+	l.shared.Order.Complete()
 	p := &Pipeline{Shared: l.shared, Name: r.Pipeline, Consumer: consumer}
 	l.running.Go(func() { p.Run(l.take, l.work) })
 	return l
@@ -83,8 +90,11 @@ func (l *line) sink(name string, s event.Sink, change func(*Target)) *Sink {
 	if change != nil {
 		change(t)
 	}
-	stage := &Sink{Shared: l.shared, Name: name, Consumer: consumer}
-	stage.Aim(t)
+	lanes, err := l.shared.Bus.LaneQueue(l.t.Context(), name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	stage := NewSink(l.shared, name, consumer, lanes, t)
 	l.running.Go(func() { stage.Run(l.take, l.work) })
 	return stage
 }

@@ -12,7 +12,7 @@ import (
 // outbox collects what a batch of messages brings forth, and the messages
 // themselves, until everything is durable.
 type outbox struct {
-	messages []*bus.Message
+	messages []message
 	work     []*bus.Work
 	dead     []*bus.Dead
 	held     []*bus.Held
@@ -30,7 +30,7 @@ func (o *outbox) lasting() bool {
 }
 
 // bury puts a dead letter into the outbox, and the message it is made of.
-func (o *outbox) bury(m *bus.Message, d *bus.Dead) {
+func (o *outbox) bury(m message, d *bus.Dead) {
 	o.messages = append(o.messages, m)
 	o.dead = append(o.dead, d)
 }
@@ -149,7 +149,12 @@ func (s *Shared) await(ctx context.Context, o *outbox, sent []handOver) (failed 
 // gate turns deliveries for a sink that takes none into dead letters.
 func (s *Shared) gate(work []*bus.Work, o *outbox) {
 	for _, w := range work {
-		switch s.Book.Takes(w.Sink) {
+		takes, lanes := s.Book.Takes(w.Sink)
+		w.Lane = w.Lane || lanes
+		if w.Skip { // it asks nothing of the sink
+			takes = Open
+		}
+		switch takes {
 		case Open:
 			o.work = append(o.work, w)
 		case Full:

@@ -61,9 +61,13 @@ func (p *Pipeline) Run(take, work context.Context) {
 		}
 		round := p.round(messages, pipelineFetch)
 		group := p.holder.hold(messages)
+		span := sequences(messages)
+		p.Order.pulled(p.Name, span)
 		o := p.handle(work, messages)
 		if o.lasting() {
-			p.finish(work, o)
+			if p.finish(work, o) {
+				p.Order.handed(p.Name, span)
+			}
 			group.done(len(messages))
 			p.pause(take, round)
 			continue
@@ -72,7 +76,9 @@ func (p *Pipeline) Run(take, work context.Context) {
 		sent := o.publish(p.Bus)
 		ahead <- struct{}{}
 		finishing.Go(func() {
-			p.settle(work, o, sent)
+			if p.settle(work, o, sent) {
+				p.Order.handed(p.Name, span)
+			}
 			group.done(len(messages))
 			<-ahead
 		})
@@ -108,7 +114,10 @@ func (p *Pipeline) fetch(take context.Context) ([]*bus.Message, error) {
 // handle is what becomes of the events, of those that have waited, and of the
 // windows whose time is over.
 func (p *Pipeline) handle(ctx context.Context, messages []*bus.Message) *outbox {
-	o := &outbox{messages: messages, memory: p.memory}
+	o := &outbox{messages: make([]message, len(messages)), memory: p.memory}
+	for i, m := range messages {
+		o.messages[i] = m
+	}
 	passages := make([]*passage, 0, len(messages))
 	for i, m := range messages {
 		if !p.stale(m, messages[:i]) {
@@ -136,6 +145,18 @@ func (p *Pipeline) stale(m *bus.Message, before []*bus.Message) bool {
 	}
 	return m.Sequence() <= p.Bus.Settled(p.Name) ||
 		slices.ContainsFunc(before, func(b *bus.Message) bool { return b.Sequence() == m.Sequence() })
+}
+
+// sequences are the first and the last of some messages, nil of none.
+func sequences(messages []*bus.Message) *span {
+	if len(messages) == 0 {
+		return nil
+	}
+	s := &span{first: messages[0].Sequence()}
+	for _, m := range messages {
+		s.first, s.last = min(s.first, m.Sequence()), max(s.last, m.Sequence())
+	}
+	return s
 }
 
 // enter is an event before the first step; nil if the pipeline does not take it.

@@ -27,18 +27,19 @@ func (p *Pipeline) remember(ctx context.Context) bool {
 }
 
 // finish puts what has changed on the disk, then what follows from it, and then
-// lets go of what it was made of.
-func (p *Pipeline) finish(ctx context.Context, o *outbox) {
+// lets go of what it was made of; false when ctx ended first.
+func (p *Pipeline) finish(ctx context.Context, o *outbox) bool {
 	p.busy.Store(1) // until it is known what comes of it
 	if err := p.memory.write(ctx); err != nil {
-		return
+		return false
 	}
 	if !p.settle(ctx, o, o.publish(p.Bus)) {
-		return
+		return false
 	}
 	p.release(ctx, o)
 	p.memory.trim(ctx)
 	p.observe()
+	return true
 }
 
 // end closes the windows, and forgets the keys, whose time is over.

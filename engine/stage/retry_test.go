@@ -6,7 +6,7 @@ import (
 )
 
 func TestRetryNext(t *testing.T) {
-	r := Retry{Initial: time.Second, Max: 10 * time.Minute, Factor: 2, For: 24 * time.Hour}
+	r := Retry{Initial: time.Second, Max: 10 * time.Minute, Factor: 2, MaxAfter: time.Hour, For: 24 * time.Hour}
 	cases := []struct {
 		name       string
 		retry      Retry
@@ -21,6 +21,7 @@ func TestRetryNext(t *testing.T) {
 		{"also after very many attempts", r, 5000, 0, 0, 10 * time.Minute, true},
 		{"the receiver's wish is a minimum", r, 1, 0, time.Minute, time.Minute, true},
 		{"a shorter wish changes nothing", r, 4, 0, time.Second, 8 * time.Second, true},
+		{"the receiver's wish has a bound", r, 1, 0, 20 * time.Hour, time.Hour, true},
 		{"out of time", r, 3, 24 * time.Hour, 0, 0, false},
 		{"the next would be too late", r, 40, 24*time.Hour - time.Minute, 0, 0, false},
 		{"out of attempts", Retry{Attempts: 3, Initial: 1, Factor: 1, Max: 1}, 3, 0, 0, 0, false},

@@ -2,8 +2,12 @@ package stage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,8 +31,10 @@ type Rules struct {
 	Backfill bool
 	// KeepUnrouted makes a dead letter of what no route takes.
 	KeepUnrouted bool
-	Routes       []Route
-	impure       bool // some step waits, asks or remembers; set by [Rules.Prepare]
+	// OrderBy gives the key whose events keep their order; nil: none do.
+	OrderBy event.Expr
+	Routes  []Route
+	impure  bool // some step waits, asks or remembers; set by [Rules.Prepare]
 	// Err is set when the generation cannot be compiled any more, because it
 	// leans on something that is gone; its events become dead letters.
 	Err error
@@ -190,14 +196,8 @@ func (r *Rules) made(step *Step, e *event.Event, out []*event.Event, err error, 
 		o.Filtered = append(o.Filtered, step.Name)
 	case err == nil:
 		return out
-	case r.OnError == OnErrorPass:
+	case !r.failed(e, step.Name, err, o):
 		return []*event.Event{e}
-	case r.OnError == OnErrorDrop:
-		o.Dropped = append(o.Dropped, step.Name)
-	default:
-		d := r.bury(e, reasonOf(err), "", err)
-		d.Step = step.Name
-		o.Dead = append(o.Dead, d)
 	}
 	return nil
 }
@@ -214,8 +214,73 @@ func (r *Rules) remembering(state string) (place int, step event.Stateful) {
 	return 0, nil
 }
 
+// failed does with an event on which a step fails as on_error says; false: it goes on.
+func (r *Rules) failed(e *event.Event, step string, err error, o *Outcome) (ended bool) {
+	switch r.OnError {
+	case OnErrorPass:
+		return false
+	case OnErrorDrop:
+		o.Dropped = append(o.Dropped, step)
+	default:
+		d := r.bury(e, reasonOf(err), "", err)
+		d.Step = step
+		o.Dead = append(o.Dead, d)
+	}
+	return true
+}
+
+// stepOrder is what order_by is called where it fails.
+const stepOrder = "order_by"
+
+// key is what an event's order is kept by, "" if it has none.
+func (r *Rules) key(e *event.Event) (string, error) {
+	if r.OrderBy == nil {
+		return "", nil
+	}
+	v, err := evaluated(func() (any, error) { return r.OrderBy.Eval(e, nil) })
+	if err != nil {
+		return "", err
+	}
+	return keyText(v)
+}
+
+// keyText is a key as a text. Large ones are cut down to their hash: they
+// travel with every delivery.
+func keyText(v any) (string, error) {
+	text := ""
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		text = v
+	default:
+		b, err := json.Marshal(v)
+		if err != nil {
+			return "", fmt.Errorf("it cannot be a key: %w", err)
+		}
+		text = string(b)
+	}
+	if len(text) <= maxKey {
+		return text, nil
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// maxKey is how many bytes of a key travel as they are.
+const maxKey = 128
+
 // route evaluates every route on an event as it leaves the steps.
 func (r *Rules) route(e *event.Event, sequence uint64, o *Outcome) {
+	w := &bus.Work{Event: e, Sequence: sequence, Generation: r.Generation, Pipeline: r.Pipeline}
+	var err error
+	if w.Key, err = r.key(e); err != nil && r.failed(e, stepOrder, err, o) {
+		return
+	}
+	// What is replayed has lost its place.
+	if w.Lane = w.Key != "" && sequence > 0; !w.Lane {
+		w.Key = ""
+	}
 	taken := false
 	for i := range r.Routes {
 		route := &r.Routes[i]
@@ -230,7 +295,7 @@ func (r *Rules) route(e *event.Event, sequence uint64, o *Outcome) {
 			continue
 		}
 		taken = true
-		r.take(route, e, sequence, o)
+		r.take(route, w, o)
 		if r.MatchFirst {
 			break
 		}
@@ -244,8 +309,9 @@ func (r *Rules) route(e *event.Event, sequence uint64, o *Outcome) {
 }
 
 // take hands an event to the first hop of a chain, or to every hop.
-func (r *Rules) take(route *Route, e *event.Event, sequence uint64, o *Outcome) {
-	w := bus.Work{Event: e, Sequence: sequence, Generation: r.Generation, Pipeline: r.Pipeline, Route: route.Name}
+func (r *Rules) take(route *Route, by *bus.Work, o *Outcome) {
+	w := *by
+	w.Route = route.Name
 	if route.Chain {
 		r.advance(route, &w, 0, o)
 		return
@@ -255,12 +321,20 @@ func (r *Rules) take(route *Route, e *event.Event, sequence uint64, o *Outcome) 
 	}
 }
 
-// advance hands over to the first hop of a chain, from the given one on, that wants the event.
+// advance hands over to the first hop of a chain, from the given one on, that
+// wants the event. Where the order is kept it takes no short cut past the hops
+// in between: it would overtake what waits at them.
 func (r *Rules) advance(route *Route, w *bus.Work, from int, o *Outcome) {
+	work := len(o.Work)
 	for i := from; i < len(route.Hops); i++ {
-		if r.offer(route, w, i, o) {
-			return
+		if !r.offer(route, w, i, o) {
+			continue
 		}
+		if i > from && w.Key != "" && len(o.Work) > work {
+			skipped := o.Work[work]
+			skipped.Sink, skipped.Hop, skipped.Skip = route.Hops[from].Sink, from, true
+		}
+		return
 	}
 }
 
@@ -278,24 +352,26 @@ func (r *Rules) offer(route *Route, w *bus.Work, i int, o *Outcome) bool {
 		return false
 	}
 	next := *w
-	next.Sink, next.Hop = hop.Sink, i
+	next.Sink, next.Hop, next.Skip = hop.Sink, i, false
+	next.Place = w.Place + len(o.Work)
 	o.Work = append(o.Work, &next)
 	return true
 }
 
-// Next is what follows in the chain once a hop has delivered.
-func (r *Rules) Next(w *bus.Work, answer event.Answer) *Outcome {
+// Next is what follows in the chain once a hop has delivered, or has been
+// skipped: then there is no answer.
+func (r *Rules) Next(w *bus.Work, answer *event.Answer) *Outcome {
 	o := &Outcome{}
 	route := r.routeNamed(w.Route)
 	if route == nil || !route.Chain || w.Hop < 0 || w.Hop+1 >= len(route.Hops) {
 		return o
 	}
 	next := *w
-	next.Results = make(event.Results, len(w.Results)+1)
-	for sink, a := range w.Results {
-		next.Results[sink] = a
+	if answer != nil {
+		next.Results = make(event.Results, len(w.Results)+1)
+		maps.Copy(next.Results, w.Results)
+		next.Results[w.Sink] = *answer
 	}
-	next.Results[w.Sink] = answer
 	r.advance(route, &next, w.Hop+1, o)
 	return o
 }

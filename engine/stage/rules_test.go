@@ -139,19 +139,19 @@ func TestChainSkipsHopsAndCarriesAnswers(t *testing.T) {
 	r := rules(route)
 	w := r.Evaluate(t.Context(), eventtest.Event(nil), 42).Work[0]
 
-	o := r.Next(w, event.Answer{Status: 201})
+	o := r.Next(w, &event.Answer{Status: 201})
 	if got := shown(o); got != "all>c:" {
 		t.Fatalf("after a: %s", got)
 	}
 	if seen["a"].Status != 201 {
 		t.Errorf("the condition saw %v", seen)
 	}
-	if got := shown(r.Next(w, event.Answer{Status: 500})); got != "all>d:" {
+	if got := shown(r.Next(w, &event.Answer{Status: 500})); got != "all>d:" {
 		t.Errorf("after another answer: %s", got)
 	}
 	last := *o.Work[0]
 	last.Sink, last.Hop = "d", 3
-	if got := shown(r.Next(&last, event.Answer{})); got != "" {
+	if got := shown(r.Next(&last, &event.Answer{})); got != "" {
 		t.Errorf("after the last hop: %s", got)
 	}
 	if len(w.Results) != 0 {
@@ -172,7 +172,7 @@ func TestHopShapesTheEventForItselfAlone(t *testing.T) {
 	if raw, _ := shaped.Body.Raw(); string(raw) != `{"n":5}` {
 		t.Errorf("the hop gets %s", raw)
 	}
-	next := r.Next(w, event.Answer{}).Work[0]
+	next := r.Next(w, &event.Answer{}).Work[0]
 	if raw, _ := next.Event.Body.Raw(); string(raw) != `{"amount":5}` {
 		t.Errorf("the next hop gets %s", raw)
 	}
@@ -213,9 +213,9 @@ type intakes map[string]Intake
 func (i intakes) At(string, uint64) *Rules { return nil }
 func (i intakes) Of(string, uint64) *Rules { return nil }
 func (intakes) All(string) []*Rules        { return nil }
-func (i intakes) Takes(sink string) Intake {
+func (i intakes) Takes(sink string) (Intake, bool) {
 	if in, ok := i[sink]; ok {
-		return in
+		return in, false
 	}
-	return Removed
+	return Removed, false
 }

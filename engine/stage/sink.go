@@ -17,16 +17,33 @@ type Sink struct {
 	Shared
 	Name     string
 	Consumer *bus.Consumer
+	Lanes    *bus.LaneQueue
 
-	target atomic.Pointer[Target]
-	holder holder
-	slots  slots
+	target  atomic.Pointer[Target]
+	lanes   atomic.Pointer[lanes] // nil before it runs
+	holder  holder
+	slots   slots
+	breaker *breaker
+	limiter limiter
+}
+
+// NewSink is the stage of a sink, aimed at a target.
+func NewSink(s Shared, name string, work *bus.Consumer, lanes *bus.LaneQueue, t *Target) *Sink {
+	sink := &Sink{Shared: s, Name: name, Consumer: work, Lanes: lanes}
+	sink.breaker = newBreaker(func(state BreakerState) { sink.Metrics.Breaker(name, int(state)) })
+	sink.Aim(t)
+	return sink
 }
 
 // Aim sets the target of all attempts from now on and returns the one before, nil at first.
 func (s *Sink) Aim(t *Target) *Target {
 	before := s.target.Swap(t)
 	s.slots.resize(t.Concurrency)
+	s.breaker.set(t.Breaker, before != nil && before.Sink != t.Sink)
+	rated := s.limiter.set(t.Rate)
+	if l := s.lanes.Load(); l != nil && (t.Sink == nil || rated) {
+		l.hurry(t.Sink == nil)
+	}
 	return before
 }
 
@@ -41,17 +58,20 @@ func (s *Sink) Run(take, work context.Context) {
 	holding, letGo := context.WithCancel(work)
 	defer letGo()
 	running.Go(func() { s.holder.run(holding) })
+	lanes := newLanes(s)
+	s.lanes.Store(lanes)
+	running.Go(func() { lanes.run(take, work) })
 
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
-	for take.Err() == nil {
+	for take.Err() == nil && s.breaker.await(take) {
 		messages, err := s.collect(take)
 		if err != nil && take.Err() == nil {
 			s.Log.Warn("cannot read the sink's queue; trying again", "sink", s.Name, "error", err)
 			sleep(take, time.Second)
 		}
 		round := s.round(messages, s.target.Load().BatchSize)
-		s.dispatch(work, messages, &attempts)
+		s.dispatch(take, work, messages, &attempts)
 		s.pause(take, round)
 	}
 }
@@ -64,6 +84,9 @@ const fetchLeast = 256
 // it gives a batch the time to fill.
 func (s *Sink) collect(take context.Context) ([]*bus.Message, error) {
 	t := s.target.Load()
+	if !s.breaker.closed() {
+		return s.Consumer.Fetch(take, 1)
+	}
 	messages, err := s.Consumer.Fetch(take, max(t.Concurrency*t.BatchSize, fetchLeast))
 	if err != nil || t.BatchWait == 0 || len(messages) >= t.BatchSize {
 		return messages, err
@@ -83,36 +106,97 @@ func (s *Sink) collect(take context.Context) ([]*bus.Message, error) {
 // dispatch starts an attempt for each batch as soon as there is a slot, also
 // when no more is taken: the server would hand these out again only after
 // AckWait. What is not started when work ends goes back to the queue.
-func (s *Sink) dispatch(work context.Context, messages []*bus.Message, attempts *sync.WaitGroup) {
+func (s *Sink) dispatch(take, work context.Context, messages []*bus.Message, attempts *sync.WaitGroup) {
 	if len(messages) == 0 {
 		return
 	}
 	group := s.holder.hold(messages)
 	for len(messages) > 0 {
-		if !s.slots.acquire(work) {
+		n, ahead, ok := s.admit(take, work, len(messages))
+		if !ok {
 			for _, m := range messages {
 				m.Nak(0)
 			}
 			group.done(len(messages))
 			return
 		}
-		n := min(s.target.Load().BatchSize, len(messages))
-		batch := messages[:n:n]
+		batch := make([]message, n)
+		for i, m := range messages[:n] {
+			batch[i] = m
+		}
 		messages = messages[n:]
-		attempts.Go(func() { s.attempt(work, batch, group) })
+		attempts.Go(func() {
+			defer group.done(n)
+			s.attempt(work, s.within(batch), ahead)
+		})
 	}
 }
 
-// attempt delivers a batch once and carries out what comes of it.
-func (s *Sink) attempt(ctx context.Context, messages []*bus.Message, group *held) {
-	defer group.done(len(messages))
+// admit waits until up to most deliveries may be attempted, and takes a slot for
+// them. ahead tells that one goes ahead of the others while the sink is left
+// alone. ok is false when work ended first, or take while the sink is left alone
+// or its rate is used up.
+func (s *Sink) admit(take, work context.Context, most int) (n int, ahead, ok bool) {
+	for {
+		ahead, ok = s.breaker.pass(take)
+		if !ok {
+			return 0, false, false
+		}
+		if n = min(s.target.Load().BatchSize, most); ahead {
+			n = 1
+		}
+		if s.limited() && !s.limiter.wait(take, n) || !s.slots.acquire(work) {
+			if ahead {
+				s.breaker.unused()
+			}
+			return 0, false, false
+		}
+		if ahead || s.breaker.closed() {
+			return n, ahead, true
+		}
+		s.slots.release() // it has opened meanwhile
+	}
+}
+
+func (s *Sink) limited() bool {
+	r := s.target.Load().Rate
+	return r.Limit.Count > 0 && r.Per == nil
+}
+
+// within gives back the deliveries whose key has used up its rate. They wait in
+// lanes; here are those alone that came before the sink had such a rate.
+func (s *Sink) within(batch []message) []message {
+	if s.target.Load().Rate.Per == nil {
+		return batch
+	}
+	kept := batch[:0]
+	for _, m := range batch {
+		w, err := m.Work()
+		if err == nil && m.Delivered() == 1 {
+			if wait := s.limiter.book(w); wait > 0 {
+				m.Nak(wait)
+				continue
+			}
+		}
+		kept = append(kept, m)
+	}
+	return kept
+}
+
+// attempt delivers a batch once and carries out what comes of it. It gives the
+// slot back that it was started with.
+func (s *Sink) attempt(ctx context.Context, messages []message, ahead bool) {
 	free := sync.OnceFunc(s.slots.release)
 	defer free()
 
 	t := s.acquire()
 	jobs, o := s.prepare(ctx, t, messages)
 	if len(jobs) > 0 {
-		s.judge(ctx, t, jobs, s.try(ctx, t, jobs), o)
+		verdicts := s.try(ctx, t, jobs)
+		s.count(ctx, verdicts, ahead)
+		s.judge(ctx, t, jobs, verdicts, o)
+	} else if ahead {
+		s.breaker.unused()
 	}
 	t.uses.RUnlock()
 	// The slot is free while the store makes the rest durable.
@@ -134,14 +218,14 @@ func (s *Sink) acquire() *Target {
 
 // job is a delivery and the message that asked for it.
 type job struct {
-	message  *bus.Message
+	message  message
 	work     *bus.Work
 	delivery *event.Delivery
 }
 
 // prepare shapes each delivery as its hop wants it. What cannot be attempted is
 // in the outbox already.
-func (s *Sink) prepare(ctx context.Context, t *Target, messages []*bus.Message) ([]job, *outbox) {
+func (s *Sink) prepare(ctx context.Context, t *Target, messages []message) ([]job, *outbox) {
 	jobs, o := make([]job, 0, len(messages)), &outbox{}
 	for _, m := range messages {
 		w, err := m.Work()
@@ -149,6 +233,10 @@ func (s *Sink) prepare(ctx context.Context, t *Target, messages []*bus.Message) 
 			d := unreadable("", m, err)
 			d.Sink = s.Name
 			o.bury(m, d)
+			continue
+		}
+		if w.Skip {
+			s.goOn(m, w, nil, o)
 			continue
 		}
 		if t.Sink == nil {
@@ -203,6 +291,22 @@ func (s *Sink) try(ctx context.Context, t *Target, jobs []job) []event.Verdict {
 	return verdicts
 }
 
+// count tells the breaker how attempts ended. A receiver that refuses is there.
+func (s *Sink) count(ctx context.Context, verdicts []event.Verdict, ahead bool) {
+	bad := 0
+	for _, v := range verdicts {
+		if v.Err != nil && !event.IsPermanent(v.Err) {
+			bad++
+		}
+	}
+	switch {
+	case bad == 0 || ctx.Err() == nil:
+		s.breaker.ended(len(verdicts)-bad, bad, ahead)
+	case ahead:
+		s.breaker.unused()
+	}
+}
+
 // judge carries out the verdicts: what is done is acknowledged at once, what
 // failed waits in the queue, what goes on or ends is in the outbox. An attempt
 // cut short because the engine stops is not held against the delivery.
@@ -230,17 +334,22 @@ func (s *Sink) judge(ctx context.Context, t *Target, jobs []job, verdicts []even
 
 func (s *Sink) delivered(j job, answer event.Answer, o *outbox) {
 	s.Metrics.Delivered(s.Name, j.work.Pipeline, j.work.Route, max(0, time.Since(j.work.Event.Time)))
-	rules := s.Book.Of(j.work.Pipeline, j.work.Generation)
+	s.goOn(j.message, j.work, &answer, o)
+}
+
+// goOn hands over to what follows in the chain. answer is nil when the hop was skipped.
+func (s *Sink) goOn(m message, w *bus.Work, answer *event.Answer, o *outbox) {
+	rules := s.Book.Of(w.Pipeline, w.Generation)
 	if rules == nil || rules.Err != nil {
-		j.message.Ack()
+		m.Ack()
 		return
 	}
-	next := rules.Next(j.work, answer)
+	next := rules.Next(w, answer)
 	if len(next.Work) == 0 && len(next.Dead) == 0 {
-		j.message.Ack()
+		m.Ack()
 		return
 	}
-	o.messages = append(o.messages, j.message)
+	o.messages = append(o.messages, m)
 	o.dead = append(o.dead, next.Dead...)
 	s.gate(next.Work, o)
 }

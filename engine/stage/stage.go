@@ -28,8 +28,9 @@ type Book interface {
 	Of(pipeline string, generation uint64) *Rules
 	// All are the rules of a pipeline in every generation that is kept, the newest first.
 	All(pipeline string) []*Rules
-	// Takes tells whether a sink takes deliveries.
-	Takes(sink string) Intake
+	// Takes tells whether a sink takes deliveries, and whether all of them are to
+	// wait in its lanes, where one that has to wait holds up no other.
+	Takes(sink string) (in Intake, lanes bool)
 }
 
 // Intake is whether a sink takes more deliveries.
@@ -42,8 +43,21 @@ const (
 	Removed        // no sink of that name is in the configuration
 )
 
+// message is a message that a stage was given. What is said of it is carried
+// out by whoever hands it out.
+type message interface {
+	Sequence() uint64
+	Data() []byte
+	Work() (*bus.Work, error)
+	Time() time.Time // since when it waits
+	Delivered() int  // how often it was handed out, this time included
+	Ack()
+	Nak(delay time.Duration)
+}
+
 // Shared is what every stage is given.
 type Shared struct {
+	Order   *Order
 	Bus     *bus.Bus
 	Book    Book
 	Metrics *metrics.Metrics

@@ -20,6 +20,8 @@ type Target struct {
 	BatchSize   int
 	BatchWait   time.Duration
 	Backlog     uint64 // how many deliveries may wait; 0 is no limit
+	Breaker     Breaker
+	Rate        Rate
 
 	// uses is held for reading by each attempt, so that Close waits for the last one.
 	uses   sync.RWMutex

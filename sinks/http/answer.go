@@ -24,9 +24,9 @@ const (
 
 // judge reads the answer and says what it means. Its own error says that the
 // answer broke off.
-func judge(resp *http.Response, host string) (event.Verdict, error) {
+func (s *sink) judge(resp *http.Response, host string) (event.Verdict, error) {
 	defer resp.Body.Close()
-	err := verdict(resp, host)
+	err := s.verdict(resp, host)
 	keep := int64(event.MaxAnswer)
 	if err != nil {
 		keep = maxExcerpt
@@ -73,22 +73,29 @@ func readBody(resp *http.Response, keep int64) ([]byte, error) {
 }
 
 // verdict is what a status means: 2xx delivered; 408, 425, 429 and 5xx tried
-// again; everything else refused.
-func verdict(resp *http.Response, host string) error {
+// again; everything else refused; but for what the settings say.
+func (s *sink) verdict(resp *http.Response, host string) error {
 	status := resp.StatusCode
 	answered := func() error {
 		return fmt.Errorf("%s answered %d %s", host, status, http.StatusText(status))
 	}
-	switch {
-	case status >= 200 && status < 300:
-		return nil
-	case status >= 300 && status < 400:
-		return event.Permanentf("%w: redirects are not followed; put the address it points to into url", answered())
-	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
+	again := func() error {
 		if d := retryAfter(resp.Header.Get("Retry-After"), time.Now()); d > 0 {
 			return event.RetryAfter(d, answered())
 		}
 		return answered()
+	}
+	switch {
+	case status >= 200 && status < 300:
+		return nil
+	case s.refuseOn.has(status):
+		return event.Permanent(answered())
+	case s.retryOn.has(status):
+		return again()
+	case status >= 300 && status < 400:
+		return event.Permanentf("%w: redirects are not followed; put the address it points to into url", answered())
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
+		return again()
 	}
 	return event.Permanent(answered())
 }

@@ -63,6 +63,35 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// The settings say what else is tried again, and what is not.
+func TestStatusesOfTheSettings(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var status int
+		_, _ = fmt.Sscan(r.URL.Query().Get("status"), &status)
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	for status, refused := range map[int]bool{404: false, 410: true, 409: false, 302: false, 501: true, 503: false, 429: true, 400: true} {
+		s := start(t, &Settings{
+			URL: eventtest.Template(fmt.Sprintf("%s/?status=%d", server.URL, status)), Method: "POST",
+			RetryOn: []string{"404", "409-410", "3xx"}, RefuseOn: []string{"501", "410", "429"},
+		})
+		err := s.Deliver(t.Context(), []*event.Delivery{eventtest.Numbered(1)})[0].Err
+		if err == nil || event.IsPermanent(err) != refused {
+			t.Errorf("%d is refused: %v, want %v (%v)", status, event.IsPermanent(err), refused, err)
+		}
+		if !refused && event.RetryDelay(err) != 30*time.Second {
+			t.Errorf("%d is tried again after %v", status, event.RetryDelay(err))
+		}
+	}
+	for text, ok := range map[string]bool{"409": true, "5xx": true, "500-504": true, "200": false, "2xx": false, "504-500": false, "soon": false, "1000": false} {
+		if _, bad := parseStatuses([]string{text}); (bad == "") != ok {
+			t.Errorf("%q is a status: %v, want %v", text, !ok, ok)
+		}
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
 	for value, want := range map[string]time.Duration{

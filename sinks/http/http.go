@@ -31,6 +31,8 @@ type sink struct {
 	headers []header          // what is not
 	secrets *strings.Replacer // hides in an error what must not be seen
 	client  *http.Transport
+
+	retryOn, refuseOn statuses // beside and before what statuses mean by themselves
 }
 
 type header struct {
@@ -48,6 +50,8 @@ func open(_ context.Context, settings any, o event.SinkOptions) (event.Sink, err
 		url: set.URL, method: set.Method, body: set.Body, auth: authorization(set.Auth), client: client,
 		base: http.Header{"User-Agent": {userAgent}},
 	}
+	s.retryOn, _ = parseStatuses(set.RetryOn) // checked by Validate
+	s.refuseOn, _ = parseStatuses(set.RefuseOn)
 	if text, ok := set.URL.Constant(); ok {
 		if s.fixed, err = parseURL(text); err != nil {
 			return nil, err
@@ -100,7 +104,7 @@ func (s *sink) deliver(ctx context.Context, d *event.Delivery) event.Verdict {
 	if err != nil {
 		return event.Verdict{Err: s.failed(ctx, r.URL.Host, err)}
 	}
-	v, err := judge(resp, r.URL.Host)
+	v, err := s.judge(resp, r.URL.Host)
 	if err != nil {
 		v.Err = s.failed(ctx, r.URL.Host, err)
 	}
