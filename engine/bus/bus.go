@@ -112,6 +112,7 @@ type Bus struct {
 
 	barrier   *barrier // nil when a confirmation is durable enough
 	journal   *journal // nil when there is none
+	restored  bool     // what stands in the journal stands in the events stream too
 	publisher *publisher
 
 	health                       health

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -193,14 +194,17 @@ func (j *journal) begin(turn uint64) {
 	j.at = j.start
 }
 
-// clear leaves an empty journal: everything is durable elsewhere.
-func (j *journal) clear(turn uint64) error {
+// clear leaves an empty journal: everything is durable elsewhere. Behind the
+// first page of each half old records stay, so the turns begin with a number
+// that none of them has.
+func (j *journal) clear() error {
+	j.block = j.block[:0] // after a failure something is left
 	for _, start := range []int64{0, j.half} {
 		if _, err := j.file.WriteAt(append(j.block, zeros[:]...), start); err != nil {
 			return err
 		}
 	}
-	j.begin(turn)
+	j.begin(uint64(time.Now().UnixNano()))
 	return syncData(j.file)
 }
 

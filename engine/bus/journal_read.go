@@ -130,10 +130,6 @@ func (b *Bus) restore(ctx context.Context) error {
 		}
 		b.log.Info("events that a power cut took from the stream were put back from the journal", "events", len(missing))
 	}
-	turn := uint64(0)
-	if len(records) > 0 {
-		turn = records[len(records)-1].turn + 1
-	}
 	info, err := b.state(ctx, b.names.events())
 	if err != nil {
 		return err
@@ -143,7 +139,8 @@ func (b *Bus) restore(ctx context.Context) error {
 	}
 	b.journal.stored.Store(info.State.LastSeq)
 	b.journal.durable.Store(info.State.LastSeq)
-	return b.journal.clear(turn)
+	b.restored = true
+	return b.journal.clear()
 }
 
 // missing is what stands in the journal and not in the stream. What the stream
@@ -158,32 +155,32 @@ func (b *Bus) missing(ctx context.Context, records []entry) (missing []entry, er
 	}
 	from := max(records[len(records)-1].durable+1, info.State.FirstSeq)
 	there := make(map[string]bool)
-	err = b.scan(ctx, b.names.events(), query{Sequence: from}, func(m *found) bool {
-		there[identity(m.header, m.data)] = true
+	err = b.scan(ctx, b.names.events(), query{Sequence: from, Subject: b.names.eventSubjects()}, func(m *found) bool {
+		there[identity(m.header)] = true
 		return true
 	})
 	for _, r := range records {
-		if r.sequence >= from && !there[identity(r.message.Header, r.message.Data)] {
+		if r.sequence >= from && !there[identity(r.message.Header)] {
 			missing = append(missing, r)
 		}
 	}
 	return missing, err
 }
 
-// identity is what tells an event from all others; "" of what is no event.
-func identity(header nats.Header, data []byte) string {
-	e, _, err := decodeEvent(header, data)
-	if err != nil {
-		return ""
-	}
-	return e.Stamp + "/" + e.Element
+// identity is what tells an event from all others.
+func identity(header nats.Header) string {
+	r := read(header, nil)
+	return r.text(fldStamp) + "/" + r.text(fldElement)
 }
 
 // putBack publishes events again. Their sequences will be others, or the same
 // ones once more; a consumer that remembers one behind the stream's end was set
 // back to the end when the server started (nats-server, consumer.go,
-// reconcileStateWithStream).
+// reconcileStateWithStream), which is durable before sequences are used again.
 func (b *Bus) putBack(ctx context.Context, missing []entry) error {
+	if err := b.flush(); err != nil {
+		return err
+	}
 	pending := make([]*Pending, len(missing))
 	for i, r := range missing {
 		pending[i] = b.publisher.sendWhenRoom(r.message)

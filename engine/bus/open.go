@@ -130,12 +130,12 @@ func (b *Bus) openJournal() (err error) {
 }
 
 // settle stops the server. What it writes then is flushed too, and nothing in
-// the journal is needed any more.
+// the journal is needed any more; but of a start that failed it may be.
 func (b *Bus) settle() error {
 	b.server.stop()
 	err := b.flush()
-	if err == nil && b.journal != nil && b.publisher != nil && !b.barrier.broken() {
-		err = b.journal.clear(b.journal.turn + 1)
+	if err == nil && b.restored && !b.barrier.broken() {
+		err = b.journal.clear()
 	}
 	return err
 }
