@@ -272,3 +272,59 @@ func TestUsesGeneration(t *testing.T) {
 	take(t, c, 1)[0].Ack()
 	eventually(t, "it is not used any more", func() bool { return !uses(1) })
 }
+
+// The record of a cut may have come to the disk before what was accepted before
+// it. Events that are put back keep the generation they were accepted under.
+func TestCutAheadOfTheStream(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		taken func(t *testing.T, b *Bus, before, after string) (left string) // by the power cut
+	}{
+		{"the stream ends before the cut", func(t *testing.T, _ *Bus, before, after string) string {
+			replace(t, before, after, "journal")
+			replace(t, before, after, controlFolder)
+			return before
+		}},
+		{"only the cut is left", func(t *testing.T, b *Bus, _, after string) string {
+			for sequence := uint64(2); sequence <= 21; sequence++ {
+				if err := b.streams[b.names.events()].DeleteMsg(soon(t), sequence); err != nil {
+					t.Fatal(err)
+				}
+			}
+			left := copyFolder(t, b.folder.dir)
+			replace(t, left, after, "journal")
+			return left
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			b := open(t, dir)
+			start(t, b)
+			before := copyFolder(t, dir)
+			add(t, b, orders(1, 20)...)
+			cut := cutTo(t, b, 2)
+			left := c.taken(t, b, before, copyFolder(t, dir))
+			shut(t, b)
+
+			b = open(t, left)
+			if b.generation != 2 {
+				t.Fatalf("generation %d is in force, want 2", b.generation)
+			}
+			add(t, b, orders(21, 30)...)
+			g, err := b.loadGeneration(soon(t), 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count := 0
+			err = b.Events(soon(t), EventFilter{}, func(s *Stored) bool {
+				if count++; (s.Generation == 2) != (s.Sequence > g.Cut) {
+					t.Errorf("%s, at %d, was accepted under generation %d, and the cut to 2 was at %d and is at %d", s.Event.ID, s.Sequence, s.Generation, cut, g.Cut)
+				}
+				return true
+			})
+			if err != nil || count != 30 {
+				t.Errorf("the stream has %d events, want 30; %v", count, err)
+			}
+		})
+	}
+}

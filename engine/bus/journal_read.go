@@ -120,15 +120,11 @@ func (b *Bus) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	missing, err := b.missing(ctx, records)
-	if err != nil {
-		return err
+	if len(records) > 0 {
+		err = b.makeGood(ctx, records)
 	}
-	if len(missing) > 0 {
-		if err := b.putBack(ctx, missing); err != nil {
-			return fmt.Errorf("what a power cut took from the events stream cannot be put back: %w", err)
-		}
-		b.log.Info("events that a power cut took from the stream were put back from the journal", "events", len(missing))
+	if err != nil {
+		return fmt.Errorf("what a power cut took from the events stream cannot be put back: %w", err)
 	}
 	info, err := b.state(ctx, b.names.events())
 	if err != nil {
@@ -143,17 +139,30 @@ func (b *Bus) restore(ctx context.Context) error {
 	return b.journal.clear()
 }
 
-// missing is what stands in the journal and not in the stream. What the stream
+// makeGood compares the events stream with what the journal holds, from where
+// the stream was durable when the last record was written. What the stream
 // begins behind of was handled and removed.
-func (b *Bus) missing(ctx context.Context, records []entry) (missing []entry, err error) {
-	if len(records) == 0 {
-		return nil, nil
-	}
+func (b *Bus) makeGood(ctx context.Context, records []entry) error {
 	info, err := b.state(ctx, b.names.events())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	from := max(records[len(records)-1].durable+1, info.State.FirstSeq)
+	missing, err := b.missing(ctx, records, from)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		if err := b.putBack(ctx, missing); err != nil {
+			return err
+		}
+		b.log.Info("events that a power cut took from the stream were put back from the journal", "events", len(missing))
+	}
+	return b.cutLate(ctx, from)
+}
+
+// missing is what stands in the journal and not in the stream, from a sequence on.
+func (b *Bus) missing(ctx context.Context, records []entry, from uint64) (missing []entry, err error) {
 	there := make(map[string]bool)
 	err = b.scan(ctx, b.names.events(), query{Sequence: from, Subject: b.names.eventSubjects()}, func(m *found) bool {
 		there[identity(m.header)] = true

@@ -16,6 +16,9 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
+// controlFolder is where the control stream is in the data folder.
+var controlFolder = filepath.Join("jetstream", "$G", "streams", "trotline_control")
+
 // small makes a journal that is soon full.
 func small(o *Options) { o.MaxDisk = minDisk }
 
@@ -258,7 +261,7 @@ func TestCheckpointAheadOfTheStream(t *testing.T) {
 	after := copyFolder(t, dir)
 	shut(t, b)
 	replace(t, before, after, "journal")
-	replace(t, before, after, filepath.Join("jetstream", "$G", "streams", "trotline_control"))
+	replace(t, before, after, controlFolder)
 
 	for range 2 { // what was put back and not handled is there after the next start too
 		b = open(t, before)

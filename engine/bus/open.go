@@ -73,6 +73,9 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 			return nil, err
 		}
 	}
+	if err = b.settleCut(ctx); err != nil {
+		return nil, err
+	}
 	if err = b.recallIDs(ctx); err != nil {
 		return nil, err
 	}
