@@ -184,11 +184,9 @@ func (b *Bus) close(ctx context.Context) error {
 	b.consumers.close()
 	if b.publisher != nil {
 		b.publisher.finish(ctx)
-	}
-	if b.barrier != nil {
 		b.publisher.entries.close()
-		b.barrier.close()
 	}
+	b.barrier.close()
 	for i := len(b.closers) - 1; i >= 0; i-- {
 		errs = append(errs, b.closers[i]())
 	}

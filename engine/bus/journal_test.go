@@ -126,7 +126,11 @@ func TestJournalGoesRound(t *testing.T) {
 
 // What a write that was cut short leaves is no record, nor is what an earlier turn left.
 func TestJournalEndsAtWhatIsNotWhole(t *testing.T) {
-	j, err := openJournal(journalPath(t.TempDir()), minDisk)
+	path := journalPath(t.TempDir())
+	if err := makeJournal(path, minDisk); err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +333,7 @@ func TestJournalForgetsEarlierRuns(t *testing.T) {
 // journalOf hands the journal in a folder to a function, and returns the records it had.
 func journalOf(t *testing.T, dir string, change func(*journal, []entry)) []entry {
 	t.Helper()
-	j, err := openJournal(journalPath(dir), minDisk)
+	j, err := openJournal(journalPath(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
