@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -302,7 +304,7 @@ func TestCutAheadOfTheStream(t *testing.T) {
 			start(t, b)
 			before := copyFolder(t, dir)
 			add(t, b, orders(1, 20)...)
-			cut := cutTo(t, b, 2)
+			cutTo(t, b, 2)
 			left := c.taken(t, b, before, copyFolder(t, dir))
 			shut(t, b)
 
@@ -311,20 +313,46 @@ func TestCutAheadOfTheStream(t *testing.T) {
 				t.Fatalf("generation %d is in force, want 2", b.generation)
 			}
 			add(t, b, orders(21, 30)...)
-			g, err := b.loadGeneration(soon(t), 2)
-			if err != nil {
-				t.Fatal(err)
-			}
-			count := 0
-			err = b.Events(soon(t), EventFilter{}, func(s *Stored) bool {
-				if count++; (s.Generation == 2) != (s.Sequence > g.Cut) {
-					t.Errorf("%s, at %d, was accepted under generation %d, and the cut to 2 was at %d and is at %d", s.Event.ID, s.Sequence, s.Generation, cut, g.Cut)
-				}
-				return true
-			})
-			if err != nil || count != 30 {
-				t.Errorf("the stream has %d events, want 30; %v", count, err)
-			}
+			checkCuts(t, b, 30)
 		})
+	}
+}
+
+// A power cut after everything was trimmed can leave a stream that begins anew.
+// What is put back, and what comes then, stands behind the cut still.
+func TestCutInAStreamThatBeginsAnew(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	cutTo(t, b, 2)
+	add(t, b, orders(1, 20)...)
+	left := copyFolder(t, dir)
+	shut(t, b)
+	blocks := filepath.Join(left, "jetstream", "$G", "streams", "trotline_events", "msgs")
+	if err := errors.Join(os.RemoveAll(blocks), os.Mkdir(blocks, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+
+	b = open(t, left)
+	add(t, b, orders(21, 30)...)
+	checkCuts(t, b, 30)
+}
+
+// checkCuts fails if an event does not stand where its generation is in force.
+func checkCuts(t *testing.T, b *Bus, events int) {
+	t.Helper()
+	g, err := b.loadGeneration(soon(t), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	err = b.Events(soon(t), EventFilter{}, func(s *Stored) bool {
+		if count++; (s.Generation == 2) != (s.Sequence > g.Cut) {
+			t.Errorf("%s, at %d, was accepted under generation %d, and the cut to 2 is at %d", s.Event.ID, s.Sequence, s.Generation, g.Cut)
+		}
+		return true
+	})
+	if err != nil || count != events {
+		t.Errorf("the stream has %d events, want %d; %v", count, events, err)
 	}
 }

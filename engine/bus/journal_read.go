@@ -153,7 +153,7 @@ func (b *Bus) makeGood(ctx context.Context, records []entry) error {
 		return err
 	}
 	if len(missing) > 0 {
-		if err := b.putBack(ctx, missing); err != nil {
+		if err := b.putBackAround(ctx, missing); err != nil {
 			return err
 		}
 		b.log.Info("events that a power cut took from the stream were put back from the journal", "events", len(missing))
@@ -180,6 +180,24 @@ func (b *Bus) missing(ctx context.Context, records []entry, from uint64) (missin
 func identity(header nats.Header) string {
 	r := read(header, nil)
 	return r.text(fldStamp) + "/" + r.text(fldElement)
+}
+
+// putBackAround puts events back on either side of the cut in force, if that is
+// to be made again.
+func (b *Bus) putBackAround(ctx context.Context, missing []entry) error {
+	n := slices.IndexFunc(missing, func(e entry) bool {
+		return read(e.message.Header, nil).number(fldGeneration) == b.generation
+	})
+	if n < 0 {
+		n = len(missing)
+	}
+	if err := b.putBack(ctx, missing[:n]); err != nil {
+		return err
+	}
+	if err := b.settleCut(ctx); err != nil {
+		return err
+	}
+	return b.putBack(ctx, missing[n:])
 }
 
 // putBack publishes events again. Their sequences will be others, or the same
