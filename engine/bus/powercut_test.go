@@ -75,15 +75,7 @@ func (v *victim) start(dir string) {
 // live does this and that, and returns the data folder as a power cut has left it.
 func (v *victim) live() (left string) {
 	b := v.bus
-	v.mu.Lock()
-	v.disks = []disk{v.look()}
-	b.flush = func() error {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.disks = []disk{v.look()}
-		return nil
-	}
-	v.mu.Unlock()
+	v.watchDisk()
 	for range 4 + v.random.IntN(8) {
 		switch v.random.IntN(7) {
 		default:
@@ -116,6 +108,24 @@ func (v *victim) live() (left string) {
 	}
 	shut(v.t, b)
 	return left
+}
+
+// watchDisk notes what the disk has for sure whenever the barrier passes.
+func (v *victim) watchDisk() {
+	b := v.bus
+	b.save(soon(v.t))
+	if err := b.Barrier(soon(v.t)); err != nil { // after it no round is under way
+		v.t.Fatal(err)
+	}
+	v.disks = []disk{v.look()}
+	b.barrier.mu.Lock()
+	defer b.barrier.mu.Unlock()
+	b.flush = func() error {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.disks = []disk{v.look()}
+		return nil
+	}
 }
 
 // edit is the number of a new generation; the first one is put in force by start.
