@@ -152,6 +152,9 @@ func (b *barrier) broken() bool {
 
 // close makes a last round for those who wait and ends the goroutine.
 func (b *barrier) close() {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()

@@ -113,6 +113,7 @@ type Bus struct {
 
 	barrier   *barrier // nil when a confirmation is durable enough
 	journal   *journal // nil when there is none
+	restored  bool     // what stands in the journal stands in the events stream too
 	publisher *publisher
 
 	health                       health
@@ -184,11 +185,9 @@ func (b *Bus) close(ctx context.Context) error {
 	b.consumers.close()
 	if b.publisher != nil {
 		b.publisher.finish(ctx)
-	}
-	if b.barrier != nil {
 		b.publisher.entries.close()
-		b.barrier.close()
 	}
+	b.barrier.close()
 	for i := len(b.closers) - 1; i >= 0; i-- {
 		errs = append(errs, b.closers[i]())
 	}

@@ -55,15 +55,9 @@ func (b *Bus) cutNow(ctx context.Context, r *record, swap func(uint64)) (uint64,
 	}
 	ctx, cancel := context.WithTimeout(ctx, cutTimeout)
 	defer cancel()
-	marker := &nats.Msg{Subject: b.names.cutSubject(), Header: nats.Header{}, Data: fmt.Appendf(nil, `{"generation":%d}`, r.Number)}
-	ack, err := b.publisher.sendPlain(marker).Wait(ctx)
+	m, err := b.mark(ctx, r)
 	if err != nil {
 		return 0, err // at worst there is a marker that nobody reads
-	}
-	r.Cut = ack.Sequence
-	m, err := r.message(b.names)
-	if err != nil {
-		return 0, err
 	}
 	if _, err := b.publisher.sendPlain(m).Wait(ctx); err != nil {
 		b.revoke(r.Number)
@@ -71,8 +65,74 @@ func (b *Bus) cutNow(ctx context.Context, r *record, swap func(uint64)) (uint64,
 	}
 	b.generation = r.Number
 	b.cutting.Store(true)
-	swap(ack.Sequence)
-	return ack.Sequence, nil
+	swap(r.Cut)
+	return r.Cut, nil
+}
+
+// mark puts a marker into the events stream. What it returns records it with the generation.
+func (b *Bus) mark(ctx context.Context, r *record) (*nats.Msg, error) {
+	marker := &nats.Msg{Subject: b.names.cutSubject(), Header: nats.Header{}, Data: fmt.Appendf(nil, `{"generation":%d}`, r.Number)}
+	ack, err := b.publisher.sendPlain(marker).Wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.Cut = ack.Sequence
+	return r.message(b.names)
+}
+
+// settleCut cuts again if the cut in force stands behind the end of the stream:
+// a power cut can leave its record and take its marker.
+func (b *Bus) settleCut(ctx context.Context) error {
+	r, err := b.recordInForce(ctx)
+	if err != nil || r == nil {
+		return err
+	}
+	info, err := b.state(ctx, b.names.events())
+	if err != nil || r.Cut <= info.State.LastSeq {
+		return err
+	}
+	return b.cutAgain(ctx, r)
+}
+
+// cutLate cuts again if events accepted under an earlier generation stand behind
+// the cut in force, because a power cut took them and they were put back. The
+// cut was not durable then, so nobody was told of an event behind it. from is
+// where they may begin.
+func (b *Bus) cutLate(ctx context.Context, from uint64) error {
+	r, err := b.recordInForce(ctx)
+	if err != nil || r == nil {
+		return err
+	}
+	late := false
+	behind := query{Sequence: max(from, r.Cut+1), Subject: b.names.eventSubjects()}
+	err = b.scan(ctx, b.names.events(), behind, func(m *found) bool {
+		late = read(m.header, nil).number(fldGeneration) < r.Number
+		return !late
+	})
+	if err != nil || !late {
+		return err
+	}
+	return b.cutAgain(ctx, r)
+}
+
+// cutAgain puts the generation in force again, from here on.
+func (b *Bus) cutAgain(ctx context.Context, r *record) error {
+	m, err := b.mark(ctx, r)
+	if err == nil {
+		_, err = b.publisher.send(m).Wait(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("generation %d cannot be put in force again: %w", r.Number, err)
+	}
+	return nil
+}
+
+// recordInForce is the record of the generation in force; nil before the first.
+func (b *Bus) recordInForce(ctx context.Context) (*record, error) {
+	if b.generation == 0 {
+		return nil, nil
+	}
+	return b.loadRecord(ctx, b.generation)
 }
 
 // revoke takes a record back of which nobody knows whether it is stored. Events

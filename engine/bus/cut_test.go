@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
@@ -271,4 +273,86 @@ func TestUsesGeneration(t *testing.T) {
 	}
 	take(t, c, 1)[0].Ack()
 	eventually(t, "it is not used any more", func() bool { return !uses(1) })
+}
+
+// The record of a cut may have come to the disk before what was accepted before
+// it. Events that are put back keep the generation they were accepted under.
+func TestCutAheadOfTheStream(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		taken func(t *testing.T, b *Bus, before, after string) (left string) // by the power cut
+	}{
+		{"the stream ends before the cut", func(t *testing.T, _ *Bus, before, after string) string {
+			replace(t, before, after, "journal")
+			replace(t, before, after, controlFolder)
+			return before
+		}},
+		{"only the cut is left", func(t *testing.T, b *Bus, _, after string) string {
+			for sequence := uint64(2); sequence <= 21; sequence++ {
+				if err := b.streams[b.names.events()].DeleteMsg(soon(t), sequence); err != nil {
+					t.Fatal(err)
+				}
+			}
+			left := copyFolder(t, b.folder.dir)
+			replace(t, left, after, "journal")
+			return left
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			b := open(t, dir)
+			start(t, b)
+			before := copyFolder(t, dir)
+			add(t, b, orders(1, 20)...)
+			cutTo(t, b, 2)
+			left := c.taken(t, b, before, copyFolder(t, dir))
+			shut(t, b)
+
+			b = open(t, left)
+			if b.generation != 2 {
+				t.Fatalf("generation %d is in force, want 2", b.generation)
+			}
+			add(t, b, orders(21, 30)...)
+			checkCuts(t, b, 30)
+		})
+	}
+}
+
+// A power cut after everything was trimmed can leave a stream that begins anew.
+// What is put back, and what comes then, stands behind the cut still.
+func TestCutInAStreamThatBeginsAnew(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	cutTo(t, b, 2)
+	add(t, b, orders(1, 20)...)
+	left := copyFolder(t, dir)
+	shut(t, b)
+	blocks := filepath.Join(left, "jetstream", "$G", "streams", "trotline_events", "msgs")
+	if err := errors.Join(os.RemoveAll(blocks), os.Mkdir(blocks, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+
+	b = open(t, left)
+	add(t, b, orders(21, 30)...)
+	checkCuts(t, b, 30)
+}
+
+// checkCuts fails if an event does not stand where its generation is in force.
+func checkCuts(t *testing.T, b *Bus, events int) {
+	t.Helper()
+	g, err := b.loadGeneration(soon(t), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	err = b.Events(soon(t), EventFilter{}, func(s *Stored) bool {
+		if count++; (s.Generation == 2) != (s.Sequence > g.Cut) {
+			t.Errorf("%s, at %d, was accepted under generation %d, and the cut to 2 is at %d", s.Event.ID, s.Sequence, s.Generation, g.Cut)
+		}
+		return true
+	})
+	if err != nil || count != events {
+		t.Errorf("the stream has %d events, want %d; %v", count, events, err)
+	}
 }

@@ -85,3 +85,28 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%d events are there, %d were confirmed", count, stored+1)
 	}
 }
+
+// A disk without room for a journal is no reason not to start: what is stored must get out.
+func TestNoRoomForAJournal(t *testing.T) {
+	disk := smallDisk(t, "40m")
+	dir, filler := filepath.Join(disk, "data"), filepath.Join(disk, "filler")
+	if err := os.WriteFile(filler, make([]byte, 28<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, dir)
+	if b.journal != nil || exists(journalPath(dir)) || exists(journalPath(dir)+".new") {
+		t.Error("a part of a journal is left")
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	b.watch(soon(t))
+	start(t, b)
+	add(t, b, orders(1, 10)...)
+	shut(t, b)
+	b = open(t, dir)
+	if b.journal == nil {
+		t.Error("there is room for a journal now, and there is none")
+	}
+	add(t, b, orders(11, 20)...)
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -59,37 +60,47 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func journalPath(dir string) string { return filepath.Join(dir, "journal") }
 
-// openJournal opens a journal, or makes one.
-func openJournal(path string, maxDisk int64) (*journal, error) {
+// makeJournal makes an empty journal. It is there whole, or not at all.
+func makeJournal(path string, maxDisk int64) error {
 	size := min(journalMax, maxDisk/journalShare) / (2 * blockSize) * (2 * blockSize)
+	file, err := openDirect(path + ".new")
+	if err == nil {
+		err = errors.Join(fill(file, size), file.Close())
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(path+".new"))
+	}
+	return nil
+}
+
+// fill gives a file its place on the disk. Blocks that are only reserved would
+// be noted in the filesystem's log when they are written first.
+func fill(file *os.File, size int64) error {
+	empty := aligned(blockSize)
+	for at := int64(0); at < size; at += blockSize {
+		if _, err := file.WriteAt(empty, at); err != nil {
+			return err
+		}
+	}
+	return file.Sync()
+}
+
+func openJournal(path string) (*journal, error) {
 	file, err := openDirect(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
-	j := &journal{file: file, half: size / 2, block: aligned(blockSize)[:0], scratch: make([]byte, 0, 4<<10)}
 	info, err := file.Stat()
-	switch {
-	case err != nil:
-	case info.Size() < 2*blockSize: // new, or hardly begun when the power went
-		err = j.fill()
-	default:
-		j.half = info.Size() / 2 / blockSize * blockSize
-	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot make the journal: %w", err), file.Close())
+		return nil, errors.Join(fmt.Errorf("cannot open the journal: %w", err), file.Close())
 	}
-	return j, nil
-}
-
-// fill gives the file its place on the disk. Blocks that are only reserved
-// would be noted in the filesystem's log when they are written first.
-func (j *journal) fill() error {
-	for at := int64(0); at < 2*j.half; at += blockSize {
-		if _, err := j.file.WriteAt(j.block[:blockSize], at); err != nil {
-			return err
-		}
-	}
-	return j.file.Sync()
+	return &journal{
+		file: file, half: info.Size() / 2 / blockSize * blockSize,
+		block: aligned(blockSize)[:0], scratch: make([]byte, 0, 4<<10),
+	}, nil
 }
 
 // fits tells whether a message may stand in the journal. A larger one waits for
@@ -193,14 +204,17 @@ func (j *journal) begin(turn uint64) {
 	j.at = j.start
 }
 
-// clear leaves an empty journal: everything is durable elsewhere.
-func (j *journal) clear(turn uint64) error {
+// clear leaves an empty journal: everything is durable elsewhere. Behind the
+// first page of each half old records stay, so the turns begin with a number
+// that none of them has.
+func (j *journal) clear() error {
+	j.block = j.block[:0] // after a failure something is left
 	for _, start := range []int64{0, j.half} {
 		if _, err := j.file.WriteAt(append(j.block, zeros[:]...), start); err != nil {
 			return err
 		}
 	}
-	j.begin(turn)
+	j.begin(uint64(time.Now().UnixNano()))
 	return syncData(j.file)
 }
 

@@ -120,19 +120,11 @@ func (b *Bus) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	missing, err := b.missing(ctx, records)
-	if err != nil {
-		return err
-	}
-	if len(missing) > 0 {
-		if err := b.putBack(ctx, missing); err != nil {
-			return fmt.Errorf("what a power cut took from the events stream cannot be put back: %w", err)
-		}
-		b.log.Info("events that a power cut took from the stream were put back from the journal", "events", len(missing))
-	}
-	turn := uint64(0)
 	if len(records) > 0 {
-		turn = records[len(records)-1].turn + 1
+		err = b.makeGood(ctx, records)
+	}
+	if err != nil {
+		return fmt.Errorf("what a power cut took from the events stream cannot be put back: %w", err)
 	}
 	info, err := b.state(ctx, b.names.events())
 	if err != nil {
@@ -143,47 +135,79 @@ func (b *Bus) restore(ctx context.Context) error {
 	}
 	b.journal.stored.Store(info.State.LastSeq)
 	b.journal.durable.Store(info.State.LastSeq)
-	return b.journal.clear(turn)
+	b.restored = true
+	return b.journal.clear()
 }
 
-// missing is what stands in the journal and not in the stream. What the stream
+// makeGood compares the events stream with what the journal holds, from where
+// the stream was durable when the last record was written. What the stream
 // begins behind of was handled and removed.
-func (b *Bus) missing(ctx context.Context, records []entry) (missing []entry, err error) {
-	if len(records) == 0 {
-		return nil, nil
-	}
+func (b *Bus) makeGood(ctx context.Context, records []entry) error {
 	info, err := b.state(ctx, b.names.events())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	from := max(records[len(records)-1].durable+1, info.State.FirstSeq)
+	missing, err := b.missing(ctx, records, from)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		if err := b.putBackAround(ctx, missing); err != nil {
+			return err
+		}
+		b.log.Info("events that a power cut took from the stream were put back from the journal", "events", len(missing))
+	}
+	return b.cutLate(ctx, from)
+}
+
+// missing is what stands in the journal and not in the stream, from a sequence on.
+func (b *Bus) missing(ctx context.Context, records []entry, from uint64) (missing []entry, err error) {
 	there := make(map[string]bool)
-	err = b.scan(ctx, b.names.events(), query{Sequence: from}, func(m *found) bool {
-		there[identity(m.header, m.data)] = true
+	err = b.scan(ctx, b.names.events(), query{Sequence: from, Subject: b.names.eventSubjects()}, func(m *found) bool {
+		there[identity(m.header)] = true
 		return true
 	})
 	for _, r := range records {
-		if r.sequence >= from && !there[identity(r.message.Header, r.message.Data)] {
+		if r.sequence >= from && !there[identity(r.message.Header)] {
 			missing = append(missing, r)
 		}
 	}
 	return missing, err
 }
 
-// identity is what tells an event from all others; "" of what is no event.
-func identity(header nats.Header, data []byte) string {
-	e, _, err := decodeEvent(header, data)
-	if err != nil {
-		return ""
+// identity is what tells an event from all others.
+func identity(header nats.Header) string {
+	r := read(header, nil)
+	return r.text(fldStamp) + "/" + r.text(fldElement)
+}
+
+// putBackAround puts events back on either side of the cut in force, if that is
+// to be made again.
+func (b *Bus) putBackAround(ctx context.Context, missing []entry) error {
+	n := slices.IndexFunc(missing, func(e entry) bool {
+		return read(e.message.Header, nil).number(fldGeneration) == b.generation
+	})
+	if n < 0 {
+		n = len(missing)
 	}
-	return e.Stamp + "/" + e.Element
+	if err := b.putBack(ctx, missing[:n]); err != nil {
+		return err
+	}
+	if err := b.settleCut(ctx); err != nil {
+		return err
+	}
+	return b.putBack(ctx, missing[n:])
 }
 
 // putBack publishes events again. Their sequences will be others, or the same
 // ones once more; a consumer that remembers one behind the stream's end was set
 // back to the end when the server started (nats-server, consumer.go,
-// reconcileStateWithStream).
+// reconcileStateWithStream), which is durable before sequences are used again.
 func (b *Bus) putBack(ctx context.Context, missing []entry) error {
+	if err := b.flush(); err != nil {
+		return err
+	}
 	pending := make([]*Pending, len(missing))
 	for i, r := range missing {
 		pending[i] = b.publisher.sendWhenRoom(r.message)

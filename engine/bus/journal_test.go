@@ -16,6 +16,9 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
+// controlFolder is where the control stream is in the data folder.
+var controlFolder = filepath.Join("jetstream", "$G", "streams", "trotline_control")
+
 // small makes a journal that is soon full.
 func small(o *Options) { o.MaxDisk = minDisk }
 
@@ -123,7 +126,11 @@ func TestJournalGoesRound(t *testing.T) {
 
 // What a write that was cut short leaves is no record, nor is what an earlier turn left.
 func TestJournalEndsAtWhatIsNotWhole(t *testing.T) {
-	j, err := openJournal(journalPath(t.TempDir()), minDisk)
+	path := journalPath(t.TempDir())
+	if err := makeJournal(path, minDisk); err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +185,7 @@ func TestJournalEndsAtWhatIsNotWhole(t *testing.T) {
 	if last := records[len(records)-1].sequence; last < whole || last >= sequence {
 		t.Errorf("after a write that was cut short (from %d on) the journal ends with %d; %d was whole, %d was not", end, last, whole, sequence)
 	}
-	if err := j.clear(j.turn + 1); err != nil {
+	if err := j.clear(); err != nil {
 		t.Fatal(err)
 	}
 	if records, err := j.read(); err != nil || len(records) != 0 {
@@ -233,6 +240,112 @@ func TestJournalOfAnotherDurability(t *testing.T) {
 	if n := countEvents(t, b); n != 20 {
 		t.Errorf("the stream has %d events, want 20", n)
 	}
+}
+
+// The checkpoint may have come to the disk before the events it speaks of. They
+// are put back with lower sequences here, because a marker is lost.
+func TestCheckpointAheadOfTheStream(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	consumer, err := b.EventsConsumer(soon(t), "orders", EventsConsumerOptions{Sources: []string{"shop"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, b, orders(1, 10)...)
+	ackAll(t, b, take(t, consumer, 10))
+	b.save(soon(t))
+	before := copyFolder(t, dir)
+	if _, err := b.publisher.send(&nats.Msg{Subject: b.names.cutSubject(), Data: []byte("{}")}).Wait(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	add(t, b, orders(11, 30)...)
+	ackAll(t, b, take(t, consumer, 15))
+	b.save(soon(t))
+	after := copyFolder(t, dir)
+	shut(t, b)
+	replace(t, before, after, "journal")
+	replace(t, before, after, controlFolder)
+
+	for range 2 { // what was put back and not handled is there after the next start too
+		b = open(t, before)
+		again := copyFolder(t, before)
+		if consumer, err = b.EventsConsumer(soon(t), "orders", EventsConsumerOptions{Sources: []string{"shop"}}); err != nil {
+			t.Fatal(err)
+		}
+		messages := take(t, consumer, 20)
+		for i, m := range messages {
+			if e, err := m.Event(); err != nil || e.ID != fmt.Sprintf("order-%d", 11+i) {
+				t.Fatalf("event %d is %v, %v", 11+i, e, err)
+			}
+		}
+		shut(t, b)
+		before = again
+	}
+}
+
+// A start that cannot put everything back leaves the journal as it is.
+func TestJournalOutlivesAFailedStart(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	before := copyFolder(t, dir)
+	add(t, b, orders(1, 20)...)
+	replace(t, before, copyFolder(t, dir), "journal")
+
+	records := journalOf(t, before, func(j *journal, records []entry) {
+		j.begin(records[len(records)-1].turn + 1)
+		nowhere := &nats.Msg{Subject: "nowhere", Data: []byte("no stream takes it")}
+		if err := j.write([]*Pending{{entry: nowhere, ack: Ack{Sequence: 1000}}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if b, err := tryOpen(t, before); err == nil {
+		shut(t, b)
+		t.Fatal("it started without what it could not put back")
+	}
+	after := journalOf(t, before, func(*journal, []entry) {})
+	if len(records) != 20 || len(after) != 21 {
+		t.Errorf("the journal held %d records and one more, after the start that failed it holds %d", len(records), len(after))
+	}
+}
+
+// What an earlier run has left behind the first pages is not taken for records of this one.
+func TestJournalForgetsEarlierRuns(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	for _, o := range orders(1, 10) { // a round for each, and so a page
+		add(t, b, o)
+	}
+	shut(t, b)
+	b = open(t, dir)
+	add(t, b, order(11))
+	records, err := b.journal.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(records) != 1 {
+		t.Errorf("the journal holds %d records, want the one of this run", len(records))
+	}
+}
+
+// journalOf hands the journal in a folder to a function, and returns the records it had.
+func journalOf(t *testing.T, dir string, change func(*journal, []entry)) []entry {
+	t.Helper()
+	j, err := openJournal(journalPath(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := j.read()
+	if err == nil {
+		change(j, records)
+		err = j.close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
 }
 
 func ackAll(t testing.TB, b *Bus, messages []*Message) {

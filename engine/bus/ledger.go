@@ -102,10 +102,8 @@ func (b *Bus) recall(ctx context.Context) error {
 	if (c.Stream == l.stream || b.sameEvents(info)) && c.Floors != nil {
 		l.floors = c.Floors
 	}
-	// A power cut can leave the checkpoint and take the events it speaks of. Their
-	// sequences are used again, first by what is put back from the journal.
-	for pipeline, floor := range l.floors {
-		l.floors[pipeline] = min(floor, info.State.LastSeq)
+	if err := b.lowerFloors(ctx, info.State.LastSeq); err != nil {
+		return err
 	}
 	l.settled = maps.Clone(l.floors)
 	numbers, err := b.generationNumbers(ctx)
@@ -139,6 +137,16 @@ func (b *Bus) loadCheckpoint(ctx context.Context) (c checkpoint, err error) {
 	return c, nil
 }
 
+// lowerFloors keeps the checkpoint within the stream. After a power cut it may
+// be ahead of it, and what the stream is given next, from the journal too, has
+// the same sequences once more. So the lower floors are durable first.
+func (b *Bus) lowerFloors(ctx context.Context, last uint64) error {
+	for pipeline, floor := range b.ledger.all() {
+		b.ledger.set(pipeline, min(floor, last))
+	}
+	return b.saveLedger(ctx)
+}
+
 // restoreFloor sets a pipeline's consumer to the checkpoint if the server's
 // own memory of it is older, and keeps both within the stream. It does so when
 // the consumer is opened first in this process; later it is ahead of the
@@ -157,8 +165,7 @@ func (b *Bus) restoreFloor(ctx context.Context, pipeline string, c *Consumer) er
 	}
 	floor := info.AckFloor.Stream
 	saved, _ := b.ledger.floor(pipeline)
-	// After a power cut the stream may end before what either remembers; its
-	// sequences are used again.
+	// What the server remembers may be ahead of the stream as well.
 	want := min(max(floor, saved), state.State.LastSeq)
 	leftOpen := c.inOrder.Load() && info.NumAckPending > 0
 	if want != floor || info.Delivered.Stream > state.State.LastSeq || leftOpen {

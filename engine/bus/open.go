@@ -73,6 +73,9 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 			return nil, err
 		}
 	}
+	if err = b.settleCut(ctx); err != nil {
+		return nil, err
+	}
 	if err = b.recallIDs(ctx); err != nil {
 		return nil, err
 	}
@@ -117,12 +120,21 @@ func (b *Bus) openEmbedded() (err error) {
 	return nil
 }
 
-// openJournal opens the journal if it is wanted, or if an earlier run has left one.
+// openJournal opens the journal if it is wanted, or if an earlier run has left
+// one. Where none can be made, on a disk that is nearly full above all, what is
+// stored must still get out: then every event waits for the barrier.
 func (b *Bus) openJournal() (err error) {
-	if !canFlush || !b.options.Durable && !exists(journalPath(b.folder.dir)) {
+	path := journalPath(b.folder.dir)
+	if !canFlush || !b.options.Durable && !exists(path) {
 		return nil
 	}
-	if b.journal, err = openJournal(journalPath(b.folder.dir), b.maxDisk); err != nil {
+	if !exists(path) {
+		if err := makeJournal(path, b.maxDisk); err != nil {
+			b.log.Warn("no journal can be made; senders wait longer, until the whole store is flushed to the disk", "error", err)
+			return nil
+		}
+	}
+	if b.journal, err = openJournal(path); err != nil {
 		return err
 	}
 	b.closers = append(b.closers, b.journal.close)
@@ -130,12 +142,12 @@ func (b *Bus) openJournal() (err error) {
 }
 
 // settle stops the server. What it writes then is flushed too, and nothing in
-// the journal is needed any more.
+// the journal is needed any more; but of a start that failed it may be.
 func (b *Bus) settle() error {
 	b.server.stop()
 	err := b.flush()
-	if err == nil && b.journal != nil && b.publisher != nil && !b.barrier.broken() {
-		err = b.journal.clear(b.journal.turn + 1)
+	if err == nil && b.restored && !b.barrier.broken() {
+		err = b.journal.clear()
 	}
 	return err
 }
@@ -257,14 +269,19 @@ func (b *Bus) startPublishing() (err error) {
 	broken := func(err error) { b.report(causeBarrier, err) }
 	b.barrier = newBarrier(b.flushStreams, b.publisher.waiting(behindBarrier), broken)
 	b.publisher.barrier = b.barrier
-	b.journal.barrier = func() error { return b.Barrier(context.Background()) }
-	b.publisher.entries = newBarrier(b.journal.write, b.publisher.waiting(inJournal), broken)
-	b.publisher.journal = b.journal
+	if b.journal != nil {
+		b.journal.barrier = func() error { return b.Barrier(context.Background()) }
+		b.publisher.entries = newBarrier(b.journal.write, b.publisher.waiting(inJournal), broken)
+		b.publisher.journal = b.journal
+	}
 	return nil
 }
 
 // flushStreams makes everything in the data folder durable.
 func (b *Bus) flushStreams([]*Pending) error {
+	if b.journal == nil {
+		return b.flush()
+	}
 	stored := b.journal.stored.Load()
 	if err := b.flush(); err != nil {
 		return err
