@@ -76,8 +76,8 @@ type found struct {
 // are large because the server counts for each one what is behind it, for which
 // it may read whole files.
 const (
-	scanBatch = 2048
-	scanBytes = 4 << 20
+	scanBatch = 1024
+	scanBytes = 2 << 20
 )
 
 // scan yields the messages a query finds, all of them, until yield says no.
