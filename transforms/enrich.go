@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/trotline/trotline/event"
@@ -101,8 +100,8 @@ var enrichKind = event.TransformKind{
 type enricher struct {
 	settings *enrichSettings
 	client   *http.Client
-	cache    *expirable.LRU[string, []byte] // nil: nothing is used again
-	flights  *singleflight.Group            // events that ask the same at once share a request
+	cache    *answers            // nil: nothing is used again
+	flights  *singleflight.Group // events that ask the same at once share a request
 }
 
 func newEnricher(s *enrichSettings) enricher {
@@ -123,7 +122,7 @@ func newEnricher(s *enrichSettings) enricher {
 		if size == 0 {
 			size = defaultCacheSize
 		}
-		x.cache = expirable.NewLRU[string, []byte](size, nil, s.Cache.TTL.Std())
+		x.cache = newAnswers(size, s.Cache.TTL.Std())
 	}
 	return x
 }
@@ -161,7 +160,7 @@ func (x enricher) Ask(ctx context.Context, e *event.Event) ([]byte, error) {
 	}
 	key := q.key()
 	if x.cache != nil {
-		if answer, ok := x.cache.Get(key); ok {
+		if answer, ok := x.cache.get(key); ok {
 			return answer, nil
 		}
 	}
@@ -232,7 +231,7 @@ func (x enricher) fetch(ctx context.Context, q question, key string) ([]byte, er
 	defer response.Body.Close()
 	answer, err := readAnswer(response)
 	if err == nil && x.cache != nil {
-		x.cache.Add(key, answer)
+		x.cache.add(key, answer)
 	}
 	return answer, err
 }
