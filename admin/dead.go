@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/trotline/trotline/engine"
@@ -45,6 +47,9 @@ func (a *api) deadFilter(q *query) (bus.DeadFilter, *engine.Condition) {
 	f := bus.DeadFilter{
 		Refused: q.flag("refused"), Pipeline: q.text("pipeline"), Sink: q.text("sink"), Step: q.text("step"),
 		Reason: q.text("reason"), Source: q.text("source"), ID: q.text("id"), Since: q.time("since", now), Until: q.time("until", now),
+	}
+	if known := stage.Reasons(); f.Reason != "" && !f.Refused && !slices.Contains(known, f.Reason) {
+		q.fail("reason", "no dead letter has the reason %q; there are %s", f.Reason, strings.Join(known, ", "))
 	}
 	class, condition := q.class(), a.condition(q)
 	if class != "" || condition != nil {
@@ -226,6 +231,8 @@ func (a *api) change(w http.ResponseWriter, r *http.Request, change func(context
 
 func (a *api) letterFailed(w http.ResponseWriter, r *http.Request, number uint64, err error) {
 	switch {
+	case errors.Is(err, bus.ErrNotFound) && r.URL.Query().Get("refused") == "true":
+		refuse(w, http.StatusNotFound, "there is no refused request %d; it may have been dropped, or have made room for newer ones", number)
 	case errors.Is(err, bus.ErrNotFound):
 		refuse(w, http.StatusNotFound, "there is no dead letter %d; it may have been replayed or dropped", number)
 	case errors.Is(err, bus.ErrUnavailable):

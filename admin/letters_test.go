@@ -76,7 +76,7 @@ func TestDeadLettersAreChosen(t *testing.T) {
 			t.Errorf("the next page begins at %d", list.Next)
 		}
 	}
-	for _, query := range []string{"class=sender", "where=body.", "where=env.HOME+%3D%3D+''", "until=soon", "refused=maybe"} {
+	for _, query := range []string{"class=sender", "reason=refusal", "where=body.", "where=env.HOME+%3D%3D+''", "until=soon", "refused=maybe"} {
 		w.ask(http.MethodGet, "/api/dead?"+query, http.StatusBadRequest, nil)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,25 +15,26 @@ import (
 	"github.com/trotline/trotline/engine/bus"
 )
 
-// While a server elsewhere is away, an edit is not held up by the janitor asking it.
-func TestAServerThatIsAwayHoldsUpNobody(t *testing.T) {
+// remoteRig is a rig whose store is a server of its own, which can go away.
+type remoteRig struct {
+	*rig
+	options bus.Options
+	host    *bus.Bus
+}
+
+func newRemoteRig(t *testing.T) *remoteRig {
+	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := free.Addr().String()
 	free.Close()
-	dir := t.TempDir()
-	elsewhere := func() *bus.Bus {
-		t.Helper()
-		b, err := bus.Open(context.Background(), bus.Options{Dir: dir, Listen: address, Prefix: "host", MaxDisk: 1 << 30})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
+	r := &remoteRig{
+		rig:     &rig{t: t, file: filepath.Join(t.TempDir(), "pipelines.yaml")},
+		options: bus.Options{Dir: t.TempDir(), Listen: address, Prefix: "host", MaxDisk: 1 << 30},
 	}
-	host := elsewhere()
-	r := &rig{t: t, file: filepath.Join(t.TempDir(), "pipelines.yaml")}
+	r.comesBack()
 	r.write(rulesBy("one"))
 	text, err := os.ReadFile(r.file)
 	if err != nil {
@@ -43,10 +45,29 @@ func TestAServerThatIsAwayHoldsUpNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.start()
-	r.accept(1)
-	if err := host.Close(context.Background()); err != nil {
-		t.Fatal(err)
+	return r
+}
+
+func (r *remoteRig) comesBack() {
+	r.t.Helper()
+	var err error
+	if r.host, err = bus.Open(context.Background(), r.options); err != nil {
+		r.t.Fatal(err)
 	}
+}
+
+func (r *remoteRig) goesAway() {
+	r.t.Helper()
+	if err := r.host.Close(context.Background()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// While a server elsewhere is away, an edit is not held up by the janitor asking it.
+func TestAServerThatIsAwayHoldsUpNobody(t *testing.T) {
+	r := newRemoteRig(t)
+	r.accept(1)
+	r.goesAway()
 	// The janitor holds the edits up while it asks: wait until it does.
 	r.eventually(func() bool {
 		if r.engine.mu.TryLock() {
@@ -62,10 +83,42 @@ func TestAServerThatIsAwayHoldsUpNobody(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v to see that nothing has changed", took)
 	}
-	host = elsewhere()
+	r.comesBack()
 	r.eventually(func() bool { return r.post(2) == http.StatusAccepted })
 	r.close()
-	if err := host.Close(context.Background()); err != nil {
-		t.Error(err)
+	r.goesAway()
+}
+
+// A letter of which nobody knows whether its delivery is stored stays, and is
+// replayed again as the same delivery.
+func TestAReplayWhoseStoreGoesAwayIsRepeated(t *testing.T) {
+	r := newRemoteRig(t)
+	r.refuse(true)
+	r.accept(numbered(1, 5)...)
+	letters := r.letters(5)
+	r.refuse(false)
+	r.goesAway()
+	var tally Tally
+	if err := r.engine.replayTogether(t.Context(), letters, "", false, &tally); !errors.Is(err, bus.ErrUnavailable) || tally.Done != 0 || tally.Failed != 0 {
+		t.Errorf("without a store it says %+v, %v", tally, err)
 	}
+	r.comesBack()
+	r.eventually(func() bool { return r.post(6) == http.StatusAccepted })
+	tally, err := r.engine.ReplayLetters(t.Context(), bus.DeadFilter{}, "", RunOptions{})
+	if err != nil || tally.Done != 5 {
+		t.Fatalf("with a store it says %+v, %v", tally, err)
+	}
+	ids := make(map[string]bool)
+	for _, d := range letters {
+		ids[d.Event.DeliveryID(d.Pipeline, d.Route)] = true
+	}
+	r.deliveries(6)
+	for _, d := range r.got.Delivered() {
+		if d.Event.ID != "6" && !ids[d.ID] {
+			t.Errorf("event %s was replayed under another id", d.Event.ID)
+		}
+	}
+	r.letters(0)
+	r.close()
+	r.goesAway()
 }

@@ -48,6 +48,8 @@ func (e *Engine) ReplayLetters(ctx context.Context, f bus.DeadFilter, to string,
 }
 
 // replayTogether replays letters. The error ends the run: the store is away.
+// A letter of which it is not known then whether its delivery is stored stays, and
+// is replayed again by the next run, with the same delivery id.
 func (e *Engine) replayTogether(ctx context.Context, letters []*bus.Dead, to string, dryRun bool, t *Tally) error {
 	type handed struct {
 		revival
@@ -75,11 +77,14 @@ func (e *Engine) replayTogether(ctx context.Context, letters []*bus.Dead, to str
 	}
 	// What was handed over is seen through, or letters would stay that are on their way.
 	ctx = context.WithoutCancel(ctx)
-	var done []uint64
+	var (
+		done []uint64
+		away error
+	)
 	for _, h := range all {
 		switch err := bus.WaitAll(ctx, h.pending); {
 		case errors.Is(err, bus.ErrUnavailable):
-			return errors.Join(err, e.bus.Drop(ctx, false, done...))
+			away = err
 		case err != nil:
 			t.fail(h.letter.Number, err)
 		default:
@@ -92,7 +97,7 @@ func (e *Engine) replayTogether(ctx context.Context, letters []*bus.Dead, to str
 	if dryRun {
 		return nil
 	}
-	return e.bus.Drop(ctx, false, done...)
+	return errors.Join(away, e.bus.Drop(ctx, false, done...))
 }
 
 // DropLetters removes the dead letters, or refused requests, that a filter

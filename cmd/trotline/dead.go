@@ -22,13 +22,13 @@ type deadCommand struct {
 
 // deadFilter chooses dead letters.
 type deadFilter struct {
-	Pipeline string `help:"Of this pipeline alone."`
-	Sink     string `help:"That stopped at this sink."`
-	Step     string `help:"That failed at this step."`
-	Reason   string `help:"With this reason alone: refused, exhausted, expression, …"`
-	Class    string `enum:",receiver,own" default:"" help:"Whose fault it was: receiver or own."`
-	Source   string `help:"Of this source's events alone."`
-	ID       string `name:"id" help:"Of the event with this id."`
+	Pipeline string `placeholder:"NAME" help:"Of this pipeline alone."`
+	Sink     string `placeholder:"NAME" help:"That stopped at this sink."`
+	Step     string `placeholder:"NAME" help:"That failed at this step."`
+	Reason   string `placeholder:"REASON" help:"With this reason alone, as the list shows it: refused, exhausted, expression, …"`
+	Class    string `placeholder:"CLASS" help:"Whose fault it was: receiver or own."`
+	Source   string `placeholder:"NAME" help:"Of this source's events alone."`
+	ID       string `name:"id" placeholder:"ID" help:"Of the event with this id."`
 	Since    string `placeholder:"TIME" help:"From this time: 2026-02-01T10:00:00Z, or how long ago (15m, 7d)."`
 	Until    string `placeholder:"TIME" help:"Before this time."`
 	Where    string `placeholder:"EXPR" help:"Whose event makes this expression true: 'body.amount > 100'."`
@@ -41,7 +41,14 @@ func (f deadFilter) query() url.Values {
 
 // refusedFlag looks at refused requests instead of dead letters.
 type refusedFlag struct {
-	Refused bool `help:"Among the requests that sources with keep_refused have refused."`
+	Refused bool `help:"Requests that sources with keep_refused have refused, instead of dead letters."`
+}
+
+func (f refusedFlag) noun() string {
+	if f.Refused {
+		return "refused request"
+	}
+	return "dead letter"
 }
 
 // addTo asks for refused requests, if they are meant.
@@ -56,8 +63,8 @@ type deadList struct {
 	engineFlags
 	refusedFlag
 	deadFilter
-	Limit  int    `default:"50" help:"At most so many."`
-	Before uint64 `help:"Older than this place: the next page, as the list says."`
+	Limit  int    `placeholder:"N" default:"50" help:"At most so many (${default})."`
+	Before uint64 `placeholder:"N" help:"The next page: older than this, as the last line of the list says."`
 }
 
 // Run prints a table.
@@ -80,7 +87,7 @@ func (c *deadList) Run(ctx context.Context, t *terminal) error {
 	}
 	t.tellUnjudged(list.Unjudged)
 	if len(list.Letters) == 0 {
-		fmt.Fprintln(t.out, "no dead letters")
+		fmt.Fprintln(t.out, c.none())
 		return nil
 	}
 	rows := table{head: []string{"NUMBER", "TIME", "PIPELINE/ROUTE", "AT", "REASON", "EVENT", "ERROR"}}
@@ -98,6 +105,15 @@ func (c *deadList) Run(ctx context.Context, t *terminal) error {
 	rows.write(t.out, t.width(), t.colorOut)
 	t.tellNext(list.Next)
 	return nil
+}
+
+// none says that the list is empty, and whether that is because of the filter.
+func (c *deadList) none() string {
+	text := "no " + c.noun() + "s"
+	if c.deadFilter != (deadFilter{}) || c.Before > 0 {
+		text += " that fit"
+	}
+	return text
 }
 
 // placeOf is where on its pipeline a letter died.

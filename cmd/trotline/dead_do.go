@@ -18,7 +18,7 @@ import (
 type deadChoice struct {
 	Numbers []uint64 `arg:"" optional:"" name:"number" help:"The dead letters' numbers."`
 	All     bool     `help:"All of them, or all that the filter leaves."`
-	Limit   int      `help:"Of those, at most so many, the oldest first."`
+	Limit   int      `placeholder:"N" help:"Of those, at most so many, the oldest first."`
 	DryRun  bool     `name:"dry-run" help:"Only say what would be done."`
 	deadFilter
 }
@@ -45,7 +45,7 @@ type deadReplay struct {
 // Run replays, and ends with 1 if a letter stays.
 func (c *deadReplay) Run(ctx context.Context, t *terminal) error {
 	return c.carryOut(ctx, t, c.engineFlags, action{
-		word: "replayed", method: http.MethodPost, suffix: "/replay", many: "/api/dead/replay",
+		noun: "dead letter", word: "replayed", method: http.MethodPost, suffix: "/replay", many: "/api/dead/replay",
 		query: queryOf("to", c.To), manyQuery: queryOf("rate", c.Rate),
 	})
 }
@@ -60,7 +60,7 @@ type deadDrop struct {
 // Run drops, and ends with 1 if a letter stays. What a filter chooses is counted
 // and asked for first.
 func (c *deadDrop) Run(ctx context.Context, t *terminal) error {
-	a := action{word: "dropped", method: http.MethodDelete, many: "/api/dead/drop", query: c.addTo(url.Values{})}
+	a := action{noun: c.noun(), word: "dropped", method: http.MethodDelete, many: "/api/dead/drop", query: c.addTo(url.Values{})}
 	if len(c.Numbers) > 0 && c.DryRun {
 		return fail(exitUsage, "--dry-run goes with a filter; dead show tells what a number is")
 	}
@@ -75,7 +75,7 @@ func (c *deadDrop) Run(ctx context.Context, t *terminal) error {
 // confirm counts what would be dropped and asks whether that is meant.
 func (c *deadDrop) confirm(ctx context.Context, t *terminal, a action) error {
 	if !isTerminal(t.in) {
-		return fail(exitUsage, "this removes dead letters for good: say --yes, or --dry-run to see how many")
+		return fail(exitUsage, "this removes %ss for good: say --yes, or --dry-run to see how many", a.noun)
 	}
 	counting := *c
 	counting.DryRun = true
@@ -87,7 +87,10 @@ func (c *deadDrop) confirm(ctx context.Context, t *terminal, a action) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.errOut, "%s would be removed for good. Type yes to go on: ", counted(done.Done, "dead letter"))
+	if done.Done == 0 {
+		return fail(exitNo, "there are no %ss that fit", a.noun)
+	}
+	fmt.Fprintf(t.errOut, "%s would be removed for good. Type yes to go on: ", counted(done.Done, a.noun))
 	line, _ := bufio.NewReader(t.in).ReadString('\n')
 	if strings.TrimSpace(line) != "yes" {
 		return fail(exitNo, "nothing was dropped")
@@ -97,7 +100,7 @@ func (c *deadDrop) confirm(ctx context.Context, t *terminal, a action) error {
 
 // action is what is done to dead letters.
 type action struct {
-	word           string // replayed
+	noun, word     string // dead letter, replayed
 	method, suffix string // for one letter
 	many           string // the path for all that a filter leaves
 	query          url.Values
@@ -118,7 +121,7 @@ func (c *deadChoice) carryOut(ctx context.Context, t *terminal, f engineFlags, a
 	if err != nil {
 		return err
 	}
-	return t.tellDone(done, "dead letter", a.word)
+	return t.tellDone(done, a.noun, a.word)
 }
 
 // together does it to all that the filter leaves.
@@ -173,5 +176,6 @@ func addTally(sum *engine.Tally, t engine.Tally) {
 }
 
 func failureOf(number uint64, err error) engine.Failure {
-	return engine.Failure{Sequence: number, Error: err.Error()}
+	text := strings.TrimPrefix(err.Error(), fmt.Sprintf("dead letter %d: ", number)) // which is told before it
+	return engine.Failure{Sequence: number, Error: text}
 }

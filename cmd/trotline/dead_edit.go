@@ -51,6 +51,9 @@ func (c *deadEdit) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return fail(exitNo, "the new body is empty; nothing was changed")
+	}
 	var after admin.DeadDetail
 	if err := engine.send(ctx, http.MethodPut, letterPath(c.Number)+"/body", bytes.NewReader(body), &after); err != nil {
 		return err

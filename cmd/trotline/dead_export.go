@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strconv"
@@ -13,7 +15,7 @@ type deadExport struct {
 	engineFlags
 	refusedFlag
 	deadFilter
-	Limit  int    `help:"At most so many, the oldest first."`
+	Limit  int    `placeholder:"N" help:"At most so many, the oldest first."`
 	Output string `short:"o" placeholder:"FILE" help:"Write to this file, which must not be there yet, instead of standard output."`
 }
 
@@ -36,6 +38,9 @@ func (c *deadExport) Run(ctx context.Context, t *terminal) error {
 		return copied(t.out, body)
 	}
 	file, err := os.OpenFile(c.Output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fail(exitUsage, "%s is there already; name another file", c.Output)
+	}
 	if err != nil {
 		return err
 	}
@@ -47,7 +52,7 @@ func (c *deadExport) Run(ctx context.Context, t *terminal) error {
 	if err := file.Close(); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.errOut, "%s written to %s\n", counted(lines.n, "dead letter"), c.Output)
+	fmt.Fprintf(t.errOut, "%s written to %s\n", counted(lines.n, c.noun()), c.Output)
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 func (t *terminal) showDead(d *admin.DeadDetail) {
 	p := pairs{t: t}
 	p.add("number", strconv.FormatUint(d.Sequence, 10))
-	p.addTime("died", d.Time)
+	p.addTime(died(d), d.Time)
 	p.addTime("edited", d.Edited)
 	p.add("pipeline", d.Pipeline)
 	p.add("route", d.Route)
@@ -44,6 +44,14 @@ func (t *terminal) showDead(d *admin.DeadDetail) {
 		p.writeBody("body before it was edited", *d.Unedited)
 	}
 	fmt.Fprintf(t.out, "\n%s\n", whatNext(d))
+}
+
+// died is what has befallen it.
+func died(d *admin.DeadDetail) string {
+	if d.Class == admin.ClassSender {
+		return "refused"
+	}
+	return "died"
 }
 
 // sides says in words what a class of reasons means.

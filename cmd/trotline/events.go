@@ -25,8 +25,8 @@ type eventsCommand struct {
 type eventsList struct {
 	engineFlags
 	eventFilter
-	Limit  int    `default:"50" help:"At most so many."`
-	Before uint64 `help:"Older than this one: the next page, as the list says."`
+	Limit  int    `placeholder:"N" default:"50" help:"At most so many (${default})."`
+	Before uint64 `placeholder:"N" help:"The next page: older than this, as the last line of the list says."`
 }
 
 // Run prints a table.

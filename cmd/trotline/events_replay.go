@@ -12,11 +12,11 @@ import (
 
 // eventFilter chooses stored events.
 type eventFilter struct {
-	Source string `help:"Of this source alone."`
-	Type   string `help:"Of this type alone."`
-	ID     string `name:"id" help:"With this id alone."`
+	Source string `placeholder:"NAME" help:"Of this source alone."`
+	Type   string `placeholder:"TYPE" help:"Of this type alone."`
+	ID     string `name:"id" placeholder:"ID" help:"With this id alone."`
 	Since  string `placeholder:"TIME" help:"From this time: 2026-02-01T10:00:00Z, or how long ago (15m, 7d)."`
-	Until  string `placeholder:"TIME" help:"Up to this time."`
+	Until  string `placeholder:"TIME" help:"Before this time."`
 	Where  string `placeholder:"EXPR" help:"That make this expression true: 'body.amount > 100'."`
 }
 
@@ -28,13 +28,13 @@ type eventsReplay struct {
 	engineFlags
 	eventFilter
 	All      bool   `help:"All stored events, where no filter is given."`
-	Pipeline string `help:"Through this pipeline's steps and routes."`
-	Sink     string `help:"To this sink, as they were received."`
+	Pipeline string `placeholder:"NAME" help:"Through this pipeline's steps and routes."`
+	Sink     string `placeholder:"NAME" help:"To this sink, as they were received."`
 	Rate     string `placeholder:"RATE" help:"No faster than this: 50/s, 1000/m."`
-	Limit    int    `help:"At most so many, the oldest first."`
+	Limit    int    `placeholder:"N" help:"At most so many, the oldest first."`
 	DryRun   bool   `name:"dry-run" help:"Only say what would be done."`
-	After    uint64 `help:"Go on behind this event: a replay that was cut short says which."`
-	Name     string `help:"The name of the replay that goes on; the deliveries' ids are made of it."`
+	After    uint64 `placeholder:"N" help:"Go on behind this event: a replay that was cut short says which."`
+	Name     string `placeholder:"NAME" help:"The name of the replay that goes on; the deliveries' ids are made of it."`
 }
 
 // Validate is called by kong.

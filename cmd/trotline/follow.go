@@ -105,10 +105,10 @@ func (t *terminal) tellDone(done admin.Done, what, word string) error {
 	} else {
 		t.tellUnjudged(done.Unjudged)
 		for _, f := range done.Failures[:min(len(done.Failures), maxTold)] {
-			t.complain(fmt.Errorf("%d stays: %s", f.Sequence, f.Error))
+			t.complain(fmt.Errorf("%s %d is not %s: %s", what, f.Sequence, word, f.Error))
 		}
 		if more := done.Failed - min(len(done.Failures), maxTold); more > 0 {
-			t.complain(fmt.Errorf("%s more stay; --json tells the first hundred", grouped(more)))
+			t.complain(fmt.Errorf("%s more are not %s; --json tells the first hundred", grouped(more), word))
 		}
 		fmt.Fprintln(t.out, summary(done, what, word))
 	}

@@ -22,7 +22,7 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Show every problem of a configuration, with its place."`
 	Send    sendCommand    `cmd:"" help:"Sign a payload as the source's sender would, and post it."`
 	Events  eventsCommand  `cmd:"" help:"Look at stored events."`
-	Dead    deadCommand    `cmd:"" help:"Look at dead letters, replay or drop them."`
+	Dead    deadCommand    `cmd:"" help:"Find, mend, replay and drop what could not be delivered."`
 	Presets presetsCommand `cmd:"" help:"List the providers whose way of signing is known, or explain one."`
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of the file, for editors."`
 	Version versionCommand `cmd:"" help:"Show the version."`

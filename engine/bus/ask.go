@@ -72,10 +72,12 @@ type found struct {
 	time     time.Time
 }
 
-// scanBatch and scanBytes bound what a scan has in memory at once.
+// scanBatch and scanBytes bound what a scan has in memory at once. The pages
+// are large because the server counts for each one what is behind it, for which
+// it may read whole files.
 const (
-	scanBatch = 256
-	scanBytes = 8 << 20
+	scanBatch = 1024
+	scanBytes = 2 << 20
 )
 
 // scan yields the messages a query finds, all of them, until yield says no.
@@ -127,8 +129,6 @@ func (b *Bus) patiently(ctx context.Context, stream string, q query) (page []*fo
 
 // page asks once. It is empty when there is nothing more.
 func (b *Bus) page(ctx context.Context, stream string, q query) (page []*found, err error) {
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
 	request, err := json.Marshal(q)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (b *Bus) page(ctx context.Context, stream string, q query) (page []*found, 
 		return nil, err
 	}
 	for {
-		m, err := sub.NextMsgWithContext(ctx)
+		m, err := next(ctx, sub)
 		if err != nil {
 			return nil, err
 		}
@@ -162,6 +162,13 @@ func (b *Bus) page(ctx context.Context, stream string, q query) (page []*found, 
 		}
 		page = append(page, f)
 	}
+}
+
+// next waits for one message of a page; a busy machine may take its time for the whole.
+func next(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	return sub.NextMsgWithContext(ctx)
 }
 
 func newFound(m *nats.Msg) (*found, error) {

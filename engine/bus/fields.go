@@ -42,6 +42,7 @@ const (
 	fldLastAttempt  = "last-attempt"
 	fldNumber       = "number"
 	fldEdited       = "edited"
+	fldDied         = "died"
 
 	fldUntil = "until"
 	fldSince = "since"

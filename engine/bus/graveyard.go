@@ -19,8 +19,8 @@ type DeadFilter struct {
 	Reason   string
 	Source   string
 	ID       string           // the event's
-	Since    time.Time        // buried at this time or later
-	Until    time.Time        // buried before this time
+	Since    time.Time        // died at this time or later
+	Until    time.Time        // died before this time; an edited letter stands behind younger ones
 	Where    func(*Dead) bool // nil: whatever else it is
 	After    uint64           // behind this sequence; with Newest before it, unless it is 0
 	Through  uint64           // not behind this sequence; 0 is no limit
@@ -36,8 +36,12 @@ func (f *DeadFilter) wants(d *Dead) bool {
 		(f.Where == nil || f.Where(d))
 }
 
-// subject is the narrowest subject that has everything the filter wants.
+// subject is the narrowest subject that has everything the filter wants; "" is
+// any, with which the server reads faster than with one that matches all.
 func (f *DeadFilter) subject(prefix string) string {
+	if f.Sink == "" && f.Step == "" && f.Pipeline == "" && (!f.Refused || f.Source == "") {
+		return ""
+	}
 	any := func(s string) string {
 		if s == "" {
 			return "*"
@@ -69,9 +73,6 @@ func (b *Bus) Dead(ctx context.Context, f DeadFilter, yield func(*Dead) bool) er
 	pick := func(m *found) (more bool) {
 		if f.Through > 0 && m.sequence > f.Through {
 			return f.Newest
-		}
-		if !f.Until.IsZero() && !f.Newest && !m.time.Before(f.Until) {
-			return false
 		}
 		d, err := decodeDead(m.header, m.data, m.sequence, m.time)
 		if err != nil || !f.wants(d) {

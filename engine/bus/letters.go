@@ -83,6 +83,7 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	d.fields.number(fldGeneration, l.Generation)
 	if l.Number != 0 {
 		d.fields.number(fldNumber, l.Number)
+		d.fields.time(fldDied, l.Time)
 	}
 	d.fields.text(fldPipeline, l.Pipeline)
 	d.fields.text(fldRoute, l.Route)
@@ -127,6 +128,9 @@ func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Ti
 	}
 	if l.Number = r.number(fldNumber); l.Number == 0 {
 		l.Number = sequence
+	}
+	if died := r.text(fldDied); died != "" {
+		l.Time = r.time(fldDied, died)
 	}
 	if l.Unedited = r.bodyPart(partUnedited); l.Unedited != nil {
 		l.Edited = r.time(fldEdited, r.text(fldEdited))

@@ -31,9 +31,9 @@ type Work struct {
 
 // Dead is a dead letter: an event that went no further, and why.
 type Dead struct {
-	// Sequence and Time are set when a dead letter is read: its place in the
-	// dead stream, and when it was stored. Number is what it is called: the place
-	// it was first stored at, which an edit does not change.
+	// These are set when a dead letter is read. Sequence is its place in the dead
+	// stream. Number is what it is called: the place it was first stored at; Time is
+	// when that was. An edit changes neither of the two.
 	Sequence uint64
 	Number   uint64
 	Time     time.Time

@@ -41,7 +41,7 @@ const clockSlack = time.Minute
 // Events yields the stored events a filter wants, in the order they were stored
 // in, until yield says no. What others wrote into the stream is left out.
 func (b *Bus) Events(ctx context.Context, f EventFilter, yield func(*Stored) bool) error {
-	subject := b.names.prefix + ".events.*"
+	subject := "" // what is no event is left out below, which costs less than telling the server
 	if f.Source != "" {
 		subject = b.names.eventSubject(f.Source)
 	}
@@ -86,8 +86,12 @@ func startOf(subject string, after uint64, since time.Time) query {
 	return q
 }
 
-// backWindow is how many sequences a scan backwards reads at once.
-const backWindow = 512
+// A scan backwards reads firstWindow sequences at first, since often the newest
+// few are wanted, then more and more, until it has backWindow messages at once.
+const (
+	firstWindow = 64
+	backWindow  = scanBatch / 2
+)
 
 // scanBack yields messages from the newest on, or from before a sequence on,
 // back to a time. The server reads forwards alone, so it is done in windows.
@@ -100,17 +104,17 @@ func (b *Bus) scanBack(ctx context.Context, stream, subject string, before uint6
 	if before > 0 {
 		end = min(end, before)
 	}
-	window := uint64(backWindow)
+	window := uint64(firstWindow)
 	for end > max(info.State.FirstSeq, 1) {
 		start := max(info.State.FirstSeq, 1)
 		if end-start > window {
 			start = end - window
 		}
-		page, whole, err := b.between(ctx, stream, subject, start, end)
+		page, bytes, err := b.between(ctx, stream, subject, start, end)
 		if err != nil {
 			return err
 		}
-		if !whole {
+		if bytes > scanBytes && end-start > 1 {
 			window = (end - start) / 2
 			continue
 		}
@@ -119,27 +123,26 @@ func (b *Bus) scanBack(ctx context.Context, stream, subject string, before uint6
 				return nil
 			}
 		}
-		if len(page) == 0 {
-			window *= 2 // the subject is a rare one
+		if len(page) < backWindow && bytes < scanBytes/4 {
+			window *= 2
 		}
 		end = start
 	}
 	return nil
 }
 
-// between is what a subject has from start to before end; not the whole of it
-// when that is too much to have in memory at once.
-func (b *Bus) between(ctx context.Context, stream, subject string, start, end uint64) (page []*found, whole bool, err error) {
-	whole, bytes := true, 0
-	err = b.scan(ctx, stream, query{Subject: subject, Sequence: start}, func(m *found) bool {
+// between is what a subject has from start to before end, and its size. It
+// breaks off where that is more than should be in memory at once.
+func (b *Bus) between(ctx context.Context, stream, subject string, start, end uint64) (page []*found, bytes int, err error) {
+	q := query{Subject: subject, Sequence: start, Batch: int(min(end-start, scanBatch)), MaxBytes: scanBytes}
+	err = b.scan(ctx, stream, q, func(m *found) bool {
 		if m.sequence < end {
 			page = append(page, m)
 			bytes += len(m.data)
 		}
-		whole = bytes <= scanBytes || start+1 == end
-		return whole && m.sequence+1 < end
+		return bytes <= scanBytes && m.sequence+1 < end
 	})
-	return page, whole, err
+	return page, bytes, err
 }
 
 // Event is the event at a sequence of the events stream; [ErrNotFound] if it is

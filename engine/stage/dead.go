@@ -23,6 +23,14 @@ const (
 	ReasonBacklog    = "backlog_full" // its sink had too much waiting
 )
 
+// Reasons are all of them.
+func Reasons() []string {
+	return []string{
+		ReasonRefused, ReasonExhausted, ReasonExpression, ReasonPanic, ReasonUnrouted, ReasonUnstorable,
+		ReasonUnreadable, ReasonGeneration, ReasonRemoved, ReasonBacklog,
+	}
+}
+
 // The classes of reasons: at whose side the cause lies.
 const (
 	ClassReceiver = "receiver" // it said no, or never took it
