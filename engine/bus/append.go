@@ -45,7 +45,7 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 	}
 	b.sent(len(m.Data))
 	to := inJournal
-	if b.cutting.Load() || !b.journal.fits(m) {
+	if b.cutting.Load() {
 		to = behindBarrier
 	}
 	return b.publisher.post(m, p, to)

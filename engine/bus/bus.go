@@ -9,8 +9,11 @@
 //   - dead: the dead letters (<prefix>.dead.<sink or step>.<pipeline>.<route>).
 //   - held: events that wait in the middle of a pipeline (<prefix>.held.<pipeline>.<generation>).
 //   - state: what the stateful steps of the pipelines remember (<prefix>.state.<pipeline>).
+//   - refused: requests that a source with keep_refused has turned away
+//     (<prefix>.refused.<source>), and attempts: the last failed attempts of what is
+//     still tried. Both forget their oldest.
 //   - control: what the engine itself has to remember: generations of the
-//     configuration, and how far each consumer is.
+//     configuration, how far each consumer is, and the ids of events.
 //
 // A message's data begins with the body as it stands; everything else is in
 // its headers, so that any NATS client can read it: what CloudEvents knows of

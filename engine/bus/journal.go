@@ -103,9 +103,9 @@ func openJournal(path string) (*journal, error) {
 	}, nil
 }
 
-// fits tells whether a message may stand in the journal. A larger one waits for
-// the barrier, as all do where there is no journal.
-func (j *journal) fits(m *nats.Msg) bool { return j != nil && int64(messageSize(m)) < j.half/4 }
+// fits tells whether a message of so many bytes may stand in the journal. A
+// larger one waits for the barrier, as all do where there is no journal.
+func (j *journal) fits(size int) bool { return j != nil && int64(size) < j.half/4 }
 
 // write makes a round: what is in it is durable when it returns.
 func (j *journal) write(round []*Pending) error {

@@ -147,8 +147,11 @@ func (p *publisher) enter(m *nats.Msg, w *Pending, to place) (uint64, error) {
 	if len(p.free) == 0 || p.bytes >= maxOpenBytes {
 		return 0, unavailable("%d messages are waiting for its answer", p.open())
 	}
-	w.size, w.sent, w.to = messageSize(m), time.Now(), to
-	if to == inJournal {
+	w.size, w.sent = messageSize(m), time.Now()
+	if to == inJournal && !p.journal.fits(w.size) {
+		to = behindBarrier
+	}
+	if w.to = to; to == inJournal {
 		w.entry = m
 	}
 	last := len(p.free) - 1
