@@ -47,7 +47,12 @@ func banner(t *terminal, conf *config.Config, base, admin string) {
 	fmt.Fprintf(w, "  data\t\t%s\n", dataPlace(conf))
 	fmt.Fprintf(w, "  admin\t\thttp://%s\n", admin)
 	_ = w.Flush()
-	fmt.Fprintf(t.errOut, "\nEdit %s and it reloads. Ctrl-C stops.\n\n", word(filepath.Base(conf.Files[0].Path)))
+	fmt.Fprintln(t.errOut)
+	if len(conf.Sources) > 0 {
+		fmt.Fprintf(t.errOut, "In another terminal, %s sends an event, and %s shows what came.\n",
+			word("trotline send "+conf.Sources[0].Name+" --data '{…}' -c "+conf.Files[0].Path), word("trotline events list"))
+	}
+	fmt.Fprintf(t.errOut, "Edit %s and it reloads. Ctrl-C stops.\n\n", word(filepath.Base(conf.Files[0].Path)))
 }
 
 // flow is a pipeline in one line: shop → validate → filter → big: warehouse → crm, all: warehouse + dashboard.
