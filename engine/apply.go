@@ -167,7 +167,6 @@ func (e *Engine) stagePipeline(ctx context.Context, s *staged, c *config.Pipelin
 		return nil
 	}
 	o := eventsConsumer(c.Start, sources)
-	o.InOrder = c.OrderBy != nil
 	consumer, err := e.openPipeline(ctx, c.Name, o)
 	if err == nil && r == nil {
 		s.newPipelines[c.Name] = consumer
@@ -177,7 +176,6 @@ func (e *Engine) stagePipeline(ctx context.Context, s *staged, c *config.Pipelin
 
 // openPipeline opens a pipeline's consumer, and lets the sinks know how far it is.
 func (e *Engine) openPipeline(ctx context.Context, name string, o bus.EventsConsumerOptions) (*bus.Consumer, error) {
-	o.InOrder = o.InOrder || e.book.ordered(name)
 	consumer, err := e.bus.EventsConsumer(ctx, name, o)
 	if err != nil {
 		return nil, err

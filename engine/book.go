@@ -183,16 +183,6 @@ func (b *book) setFull(sink string, full bool) {
 	}
 }
 
-// ordered tells whether a pipeline keeps an order in any generation the book still has.
-func (b *book) ordered(pipeline string) bool {
-	for _, g := range *b.generations.Load() {
-		if rules := g.rules[pipeline]; rules != nil && rules.OrderBy != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // sources are the sources a pipeline reads in any generation the book still has.
 func (b *book) sources(pipeline string) map[string]bool {
 	found := make(map[string]bool)

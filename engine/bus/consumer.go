@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Consumer struct {
 	latest   atomic.Pointer[Message] // the one of which something was said last
 	restored atomic.Bool             // it stands where the checkpoint says, or further
 	inOrder  atomic.Bool             // what got lost on its way comes again before what follows it
+	handled  *handled                // of a pipeline's; nil: the server is told of each message
 	anyReply atomic.Pointer[string]  // where answers to one of its messages go
 
 	pull    sync.Mutex // held by Fetch
@@ -71,6 +73,10 @@ func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
 		gone:    make(chan struct{}),
 		// Twice a request: what one left over, and the next.
 		arrived: make(chan *nats.Msg, 2*pullMax+16),
+	}
+	if strings.HasPrefix(name, pipelineConsumer) {
+		c.handled = &handled{}
+		c.inOrder.Store(true)
 	}
 	sub, err := b.pulling.ChanSubscribe(c.inbox+"*", c.arrived)
 	if err != nil {
@@ -128,12 +134,12 @@ var errTime = errors.New("nothing came in time")
 func (c *Consumer) next(ctx context.Context, timer <-chan time.Time) (*Message, error) {
 	select {
 	case m := <-c.arrived:
-		return c.take(m)
+		return c.take(ctx, m)
 	default:
 	}
 	select {
 	case m := <-c.arrived:
-		return c.take(m)
+		return c.take(ctx, m)
 	case <-c.gone:
 		return nil, unavailable("the consumer %s is closed", c.name)
 	case <-timer:
@@ -147,13 +153,18 @@ func (c *Consumer) next(ctx context.Context, timer <-chan time.Time) (*Message, 
 }
 
 // take reads what came.
-func (c *Consumer) take(m *nats.Msg) (*Message, error) {
+func (c *Consumer) take(ctx context.Context, m *nats.Msg) (*Message, error) {
 	status := m.Header.Get("Status")
 	if status == "" || len(m.Data) > 0 {
 		if c.inOrder.Load() && c.anyReply.Load() == nil {
 			c.anyReply.Store(&m.Reply)
 		}
-		return c.newMessage(m)
+		message, err := c.newMessage(m)
+		if err == nil && c.handled != nil && !c.handled.out(message) {
+			c.request.open = false
+			return nil, c.rewind(ctx)
+		}
+		return message, err
 	}
 	// The last word on a request; earlier ones have theirs too.
 	if m.Subject != c.inbox+strconv.FormatUint(c.request.number, 36) {
@@ -202,16 +213,35 @@ func (c *Consumer) ask(ctx context.Context, batch int) error {
 }
 
 // rewind sets a consumer that keeps the order back to its floor: what was on
-// its way when the connection went would come after what follows it.
+// its way when the connection went, or was lost otherwise, would come after what
+// follows it.
 func (c *Consumer) rewind(ctx context.Context) error {
 	if !c.inOrder.Load() {
 		return nil
 	}
+	hearing, end := context.WithTimeout(ctx, heardTimeout)
+	c.heard(hearing) // or what was said is taken for a word on what comes now
+	end()
 	if _, err := c.bus.js.ResetConsumer(ctx, c.stream, c.name); err != nil {
 		c.kick() // it is tried again
 		return unavailable("cannot set the consumer %s back to where it was: %w", c.name, err)
 	}
+	if c.handled != nil {
+		c.drop()
+		c.handled.begin(0, 1)
+	}
 	return nil
+}
+
+// drop forgets what has arrived and was not fetched.
+func (c *Consumer) drop() {
+	for {
+		select {
+		case <-c.arrived:
+		default:
+			return
+		}
+	}
 }
 
 // kick ends a request that the server knows nothing of any more.

@@ -25,9 +25,6 @@ type EventsConsumerOptions struct {
 	StartTime     time.Time
 	AckWait       time.Duration // 0 is 10 s
 	MaxAckPending int           // 0 is 16384
-	// InOrder: what an earlier run has left open comes before everything that
-	// follows it, and not when AckWait is over.
-	InOrder bool
 }
 
 // WorkConsumerOptions are how a sink reads its queue.
@@ -63,6 +60,7 @@ type consumers struct {
 func (b *Bus) EventsConsumer(ctx context.Context, pipeline string, o EventsConsumerOptions) (*Consumer, error) {
 	name := pipelineConsumer + pipeline
 	config := consumerConfig(name, o.AckWait, o.MaxAckPending)
+	config.AckPolicy = jetstream.AckAllPolicy // see handled
 	for _, source := range o.Sources {
 		config.FilterSubjects = append(config.FilterSubjects, b.names.eventSubject(source))
 	}
@@ -75,7 +73,6 @@ func (b *Bus) EventsConsumer(ctx context.Context, pipeline string, o EventsConsu
 	if err != nil {
 		return nil, fmt.Errorf("the consumer of pipeline %s: %w", pipeline, err)
 	}
-	c.inOrder.Store(o.InOrder)
 	if err := b.restoreFloor(ctx, pipeline, c); err != nil {
 		return nil, fmt.Errorf("the consumer of pipeline %s cannot be set to where it was: %w", pipeline, err)
 	}

@@ -16,6 +16,7 @@ type Message struct {
 	msg      *nats.Msg
 	consumer *Consumer
 	sequence uint64
+	handed   uint64 // its place among all that the consumer has handed out
 	attempt  int
 	stored   time.Time
 }
@@ -27,7 +28,8 @@ func (c *Consumer) newMessage(m *nats.Msg) (*Message, error) {
 		return nil, fmt.Errorf("the consumer %s got a message that is none of a stream: %w", c.name, err)
 	}
 	return &Message{
-		msg: m, consumer: c, sequence: meta.Sequence.Stream, attempt: int(meta.NumDelivered), stored: meta.Timestamp.UTC(),
+		msg: m, consumer: c, sequence: meta.Sequence.Stream, handed: meta.Sequence.Consumer,
+		attempt: int(meta.NumDelivered), stored: meta.Timestamp.UTC(),
 	}, nil
 }
 
@@ -64,7 +66,7 @@ func (m *Message) Work() (*Work, error) {
 }
 
 // Ack says that the message is done with.
-func (m *Message) Ack() { m.answer("+ACK") }
+func (m *Message) Ack() { m.consumer.done(m) }
 
 // Nak gives the message back, to be handed out again after a delay at the earliest.
 func (m *Message) Nak(delay time.Duration) {
@@ -80,8 +82,13 @@ func (m *Message) Nak(delay time.Duration) {
 func (m *Message) InProgress() { m.answer("+WPI") }
 
 func (m *Message) answer(text string) {
-	m.consumer.acted.Add(1)
 	m.consumer.latest.Store(m)
+	m.consumer.say(m.msg.Reply, text)
+}
+
+// say answers to where the server listens for what becomes of a message.
+func (c *Consumer) say(reply, text string) {
+	c.acted.Add(1)
 	// Without a connection the answer is lost, and the message comes again.
-	_ = m.consumer.bus.pulling.Publish(m.msg.Reply, []byte(text))
+	_ = c.bus.pulling.Publish(reply, []byte(text))
 }

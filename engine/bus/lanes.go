@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -76,20 +74,13 @@ func (q *LaneQueue) Load(ctx context.Context, sequence uint64) (*Message, error)
 	}, nil
 }
 
-// reply is where the server is told of a message. It looks at nothing but the
-// sequence; the rest is that of any message (nats-server, server/consumer.go: ackReplyInfo).
+// reply is where the server is told of a message; "" before it has handed out any.
 func (c *Consumer) reply(sequence uint64) string {
 	any := c.anyReply.Load()
 	if any == nil {
 		return ""
 	}
-	tokens := strings.Split(*any, ".")
-	at := 5 // $JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.…
-	if len(tokens) > 9 {
-		at = 7 // with a domain and an account
-	}
-	tokens[at] = strconv.FormatUint(sequence, 10)
-	return strings.Join(tokens, ".")
+	return replyFor(*any, sequence, 0)
 }
 
 // Position is what says which lane a delivery waits in, and where: as much of a

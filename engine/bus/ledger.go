@@ -167,14 +167,18 @@ func (b *Bus) restoreFloor(ctx context.Context, pipeline string, c *Consumer) er
 	saved, _ := b.ledger.floor(pipeline)
 	// What the server remembers may be ahead of the stream as well.
 	want := min(max(floor, saved), state.State.LastSeq)
-	leftOpen := c.inOrder.Load() && info.NumAckPending > 0
+	// What an earlier run has left open would come when AckWait is over, behind what follows it.
+	leftOpen := info.NumAckPending > 0
+	count, next := info.AckFloor.Consumer, info.Delivered.Consumer+1
 	if want != floor || info.Delivered.Stream > state.State.LastSeq || leftOpen {
 		b.log.Info("a pipeline's consumer is set to the checkpoint", "pipeline", pipeline,
 			"from", floor, "to", want, "last", state.State.LastSeq)
 		if _, err := b.js.ResetConsumerToSequence(ctx, c.stream, c.name, want+1); err != nil {
 			return err
 		}
+		count, next = 0, 1
 	}
+	c.handled.begin(count, next)
 	b.ledger.set(pipeline, want)
 	b.ledger.unsettle(pipeline, want)
 	c.restored.Store(true)

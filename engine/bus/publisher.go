@@ -108,19 +108,20 @@ func (p *publisher) post(m *nats.Msg, w *Pending, to place) *Pending {
 
 // sendWhenRoom is send for those who can wait for room.
 func (p *publisher) sendWhenRoom(m *nats.Msg) *Pending {
+	freed := p.room()
+	if freed == nil {
+		return p.send(m)
+	}
 	timeout := time.NewTimer(p.timeout)
 	defer timeout.Stop()
-	for {
-		freed := p.room()
-		if freed == nil {
-			return p.send(m)
-		}
+	for ; freed != nil; freed = p.room() {
 		select {
 		case <-freed:
 		case <-timeout.C:
 			return failed(unavailable("it has not answered for %v", p.timeout))
 		}
 	}
+	return p.send(m)
 }
 
 // room is nil when there is room for one more message, else it is closed once there may be.

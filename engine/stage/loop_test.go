@@ -47,7 +47,7 @@ func newLine(t *testing.T, dir string, r *Rules) *line {
 	l.work, l.abandon = context.WithCancel(context.Background())
 	l.take, l.stop = context.WithCancel(l.work)
 	t.Cleanup(l.close)
-	consumer, err := b.EventsConsumer(t.Context(), r.Pipeline, bus.EventsConsumerOptions{Sources: []string{"shop"}, StartSequence: 1, InOrder: r.OrderBy != nil})
+	consumer, err := b.EventsConsumer(t.Context(), r.Pipeline, bus.EventsConsumerOptions{Sources: []string{"shop"}, StartSequence: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,8 @@ import (
 // outbox collects what a batch of messages brings forth, and the messages
 // themselves, until everything is durable.
 type outbox struct {
-	messages []message
+	events   []*bus.Message // a pipeline's
+	messages []message      // a sink's
 	work     []*bus.Work
 	dead     []*bus.Dead
 	held     []*bus.Held
@@ -113,6 +114,7 @@ func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) bool {
 }
 
 func (o *outbox) acknowledge() {
+	bus.Done(o.events)
 	for _, m := range o.messages {
 		m.Ack()
 	}

@@ -114,10 +114,7 @@ func (p *Pipeline) fetch(take context.Context) ([]*bus.Message, error) {
 // handle is what becomes of the events, of those that have waited, and of the
 // windows whose time is over.
 func (p *Pipeline) handle(ctx context.Context, messages []*bus.Message) *outbox {
-	o := &outbox{messages: make([]message, len(messages)), memory: p.memory}
-	for i, m := range messages {
-		o.messages[i] = m
-	}
+	o := &outbox{events: messages, memory: p.memory}
 	passages := make([]*passage, 0, len(messages))
 	for i, m := range messages {
 		if !p.stale(m, messages[:i]) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/trotline/trotline/event"
 )
@@ -77,9 +78,9 @@ type sink struct {
 // Deliver appends the batch and returns when it is on the disk.
 func (s *sink) Deliver(ctx context.Context, batch []*event.Delivery) []event.Verdict {
 	verdicts := make([]event.Verdict, len(batch))
-	var lines bytes.Buffer
+	lines := buffers.Get().(*bytes.Buffer)
 	for i, d := range batch {
-		if err := s.line(d, &lines); err != nil {
+		if err := s.line(d, lines); err != nil {
 			verdicts[i].Err = event.Permanentf("event %q cannot be written as JSON: %w", d.Event.ID, err)
 			continue
 		}
@@ -94,9 +95,20 @@ func (s *sink) Deliver(ctx context.Context, batch []*event.Delivery) []event.Ver
 				verdicts[i].Err = err
 			}
 		}
+		return verdicts // the writer may not be done with the buffer
+	}
+	if lines.Cap() <= keptBuffer {
+		lines.Reset()
+		buffers.Put(lines)
 	}
 	return verdicts
 }
+
+// buffers are used again: the lines of a batch are most of what a delivery allocates.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keptBuffer is the largest that is.
+const keptBuffer = 1 << 20
 
 // Close ends the writer. A compression that is under way and takes longer than
 // ctx is given up; the next start makes up for it.

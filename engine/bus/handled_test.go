@@ -1,0 +1,116 @@
+package bus
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+)
+
+// handOut is a message of a pipeline's consumer, as the server numbers it.
+func handOut(sequence, handed uint64) *Message {
+	return &Message{sequence: sequence, handed: handed, msg: &nats.Msg{Reply: "$JS.ACK.s.p_x.1.0.0.1700000000000000000.0"}}
+}
+
+func TestOneWordForAllThatIsHandled(t *testing.T) {
+	var h handled
+	h.begin(0, 1)
+	for i, sequence := range []uint64{3, 5, 6, 9} { // others are not for this pipeline
+		if !h.out(handOut(sequence, uint64(i+1))) {
+			t.Fatalf("%d is said to come too late", sequence)
+		}
+	}
+	for _, step := range []struct {
+		done []uint64
+		want string // where the server is told, "" if it is not
+	}{
+		{[]uint64{6}, ""},
+		{[]uint64{5}, ""},
+		{[]uint64{3}, "$JS.ACK.s.p_x.1.6.3.1700000000000000000.0"},
+		{[]uint64{3, 5}, ""}, // once more
+		{[]uint64{7}, ""},    // unknown
+		{[]uint64{9}, "$JS.ACK.s.p_x.1.9.4.1700000000000000000.0"},
+	} {
+		var messages []*Message
+		for _, sequence := range step.done {
+			messages = append(messages, handOut(sequence, 0))
+		}
+		if got, _ := h.done(messages); got != step.want {
+			t.Errorf("%v are done with: told at %q, want %q", step.done, got, step.want)
+		}
+	}
+}
+
+func TestAnEventThatComesAgainIsOpenAgain(t *testing.T) {
+	var h handled
+	h.begin(7, 10)
+	h.out(handOut(3, 10))
+	h.out(handOut(5, 11))
+	h.done([]*Message{handOut(5, 0)})
+	h.out(handOut(5, 12)) // the server has waited for too long
+	if reply, risen := h.done([]*Message{handOut(3, 0)}); !risen || reply != "$JS.ACK.s.p_x.1.3.8.1700000000000000000.0" {
+		t.Errorf("told at %q, want the word for 3 alone", reply)
+	}
+	h.out(handOut(3, 13)) // it has not heard of it
+	if reply, risen := h.done([]*Message{handOut(5, 0), handOut(3, 0)}); !risen || reply != "$JS.ACK.s.p_x.1.5.10.1700000000000000000.0" {
+		t.Errorf("told at %q, want one word for both", reply)
+	}
+}
+
+// A message that is lost between the server and us is not passed over: one word
+// for what follows it would be one for it too.
+func TestNoEventIsPassedOver(t *testing.T) {
+	b := open(t, t.TempDir())
+	start(t, b)
+	c := consume(t, b, "orders", EventsConsumerOptions{})
+	add(t, b, orders(1, 5)...)
+	for _, m := range take(t, c, 5) {
+		m.Ack()
+	}
+	settled(t, c)
+
+	if err := c.ask(soon(t), 10); err != nil {
+		t.Fatal(err)
+	}
+	add(t, b, order(6))
+	<-c.arrived // lost
+	c.request.open = false
+	add(t, b, orders(7, 10)...)
+	var got []uint64
+	for !slices.Equal(got, []uint64{7, 8, 9, 10, 11}) {
+		messages, err := c.Fetch(soon(t), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, sequences(messages)...)
+		Done(messages)
+		if len(got) > 5 {
+			t.Fatalf("got %v", got)
+		}
+	}
+	settled(t, c)
+}
+
+// What an earlier run has left open comes before anything that follows it, and
+// a word on what follows does not pass over it.
+func TestWhatIsLeftOpenComesFirst(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	c := consume(t, b, "orders", EventsConsumerOptions{})
+	add(t, b, orders(1, 5)...)
+	got := take(t, c, 5)
+	Done(got[2:])
+	Done(got[:1])
+	shut(t, b)
+
+	b = open(t, dir)
+	c = consume(t, b, "orders", EventsConsumerOptions{})
+	add(t, b, order(6))
+	again := take(t, c, 5)
+	if s := sequences(again); !slices.Equal(s, []uint64{3, 4, 5, 6, 7}) {
+		t.Errorf("got %v, want all from the first that was left open", s)
+	}
+	Done(again)
+	settled(t, c)
+}
