@@ -110,7 +110,7 @@ func (j *journal) fits(size int) bool { return j != nil && int64(size) < j.half/
 // write makes a round: what is in it is durable when it returns.
 func (j *journal) write(round []*Pending) error {
 	for _, p := range round {
-		if err := j.record(p.entry, p.ack.Sequence); err != nil {
+		if err := j.record(p.message, p.ack.Sequence); err != nil {
 			return err
 		}
 	}

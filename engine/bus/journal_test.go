@@ -148,7 +148,7 @@ func TestJournalEndsAtWhatIsNotWhole(t *testing.T) {
 		for range n {
 			sequence++
 			m := &nats.Msg{Subject: "trotline.events.shop", Header: nats.Header{"A": {"b"}}, Data: bytes.Repeat([]byte{0xff}, random.IntN(9000))}
-			batch = append(batch, &Pending{entry: m, ack: Ack{Sequence: sequence}})
+			batch = append(batch, &Pending{message: m, ack: Ack{Sequence: sequence}})
 		}
 		if err := j.write(batch); err != nil {
 			t.Fatal(err)
@@ -296,7 +296,7 @@ func TestJournalOutlivesAFailedStart(t *testing.T) {
 	records := journalOf(t, before, func(j *journal, records []entry) {
 		j.begin(records[len(records)-1].turn + 1)
 		nowhere := &nats.Msg{Subject: "nowhere", Data: []byte("no stream takes it")}
-		if err := j.write([]*Pending{{entry: nowhere, ack: Ack{Sequence: 1000}}}); err != nil {
+		if err := j.write([]*Pending{{message: nowhere, ack: Ack{Sequence: 1000}}}); err != nil {
 			t.Fatal(err)
 		}
 	})

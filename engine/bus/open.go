@@ -260,6 +260,10 @@ func (b *Bus) startPublishing() (err error) {
 		return err
 	}
 	b.publisher.once = b.server == nil
+	if b.server != nil {
+		b.publisher.convoy(b.names.prefix+".events.", b.names.cutSubject())
+		b.publisher.convoy(b.names.prefix+".work.", b.names.prefix+".lane.")
+	}
 	if b.server == nil || !b.options.Durable || !canFlush || planted.NoBarrier {
 		return nil
 	}

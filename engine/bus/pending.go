@@ -21,10 +21,12 @@ type Pending struct {
 	ack  Ack
 	err  error
 
-	size  int       // in bytes
-	sent  time.Time // when it was sent
-	to    place     // where it has to be
-	entry *nats.Msg // the message, if it is to stand in the journal
+	message *nats.Msg
+	number  uint64    // its slot, and the slot's age
+	size    int       // in bytes
+	sent    time.Time // when it was given to the publisher
+	to      place     // where it has to be
+	convoy  *convoy   // it goes with; nil: alone
 
 	ids   *ids     // told first what became of it; nil for what has no id
 	key   eventKey // its id
@@ -59,6 +61,16 @@ func (p *Pending) resolve(err error) {
 		p.ids.settle(p)
 	}
 	close(p.done)
+}
+
+// resolved tells whether the waiting has ended.
+func (p *Pending) resolved() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // result is what became of the message; done is closed.

@@ -27,7 +27,9 @@ type publisher struct {
 	journal *journal // nil when there is none
 	entries *barrier // the rounds of the journal
 	timeout time.Duration
-	once    bool   // no subject is used twice: a cluster may answer more than once
+	largest int  // a message may be, in bytes
+	once    bool // no subject is used twice: a cluster may answer more than once
+	convoys []*convoy
 	suspect func() // told when messages were not answered in time
 	full    func() // told when a stream had no room for a message
 
@@ -64,7 +66,8 @@ const (
 func newPublisher(conn *nats.Conn, suspect, full func()) (*publisher, error) {
 	p := &publisher{
 		conn: conn, inbox: conn.NewInbox() + ".", timeout: openTimeout, suspect: suspect, full: full,
-		slots: make([]slot, maxOpen), free: make([]int, maxOpen),
+		largest: int(conn.MaxPayload()),
+		slots:   make([]slot, maxOpen), free: make([]int, maxOpen),
 	}
 	for i := range p.free {
 		p.free[i] = maxOpen - 1 - i
@@ -94,17 +97,30 @@ const (
 
 // post sends a message, of which w will tell when it is in its place.
 func (p *publisher) post(m *nats.Msg, w *Pending, to place) *Pending {
-	number, err := p.enter(m, w, to)
-	if err != nil {
+	w.message = m
+	if err := p.enter(w, to); err != nil {
 		w.resolve(err)
 		return w
 	}
-	m.Reply = p.inbox + strconv.FormatUint(number, 36)
-	if err := p.conn.PublishMsg(m); err != nil && p.leave(number, true) != nil {
-		w.resolve(sendError(err))
+	if c := p.convoyOf(m.Subject); c != nil {
+		c.join(w)
+	} else {
+		p.publish(w)
 	}
 	return w
 }
+
+// publish sends a message that has its slot, and asks for an answer to it.
+func (p *publisher) publish(w *Pending) {
+	w.convoy = nil
+	w.message.Reply = p.replyTo(w)
+	if err := p.conn.PublishMsg(w.message); err != nil && p.leave(w.number, true) != nil {
+		w.resolve(sendError(err))
+	}
+}
+
+// replyTo is the subject the answer to a message comes to.
+func (p *publisher) replyTo(w *Pending) string { return p.inbox + strconv.FormatUint(w.number, 36) }
 
 // sendWhenRoom is send for those who can wait for room.
 func (p *publisher) sendWhenRoom(m *nats.Msg) *Pending {
@@ -139,29 +155,40 @@ func (p *publisher) room() <-chan struct{} {
 }
 
 // enter notes a message about to be sent.
-func (p *publisher) enter(m *nats.Msg, w *Pending, to place) (uint64, error) {
+func (p *publisher) enter(w *Pending, to place) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return 0, unavailable("it is closed")
+		return unavailable("it is closed")
 	}
 	if len(p.free) == 0 || p.bytes >= maxOpenBytes {
-		return 0, unavailable("%d messages are waiting for its answer", p.open())
+		return unavailable("%d messages are waiting for its answer", p.open())
 	}
-	w.size, w.sent = messageSize(m), time.Now()
-	if to == inJournal && !p.journal.fits(w.size) {
-		to = behindBarrier
+	w.size, w.sent = messageSize(w.message), time.Now()
+	if w.size > p.largest { // the client would say so when others are sent with it already
+		return sendError(nats.ErrMaxPayload)
 	}
-	if w.to = to; to == inJournal {
-		w.entry = m
+	if w.to = to; to == inJournal && !p.journal.fits(w.size) {
+		w.to = behindBarrier
 	}
 	last := len(p.free) - 1
 	n := p.free[last]
 	p.free = p.free[:last]
 	p.slots[n].pending = w
 	p.bytes += w.size
-	p.busy[to].Add(1)
-	return p.slots[n].age*maxOpen + uint64(n), nil
+	p.busy[w.to].Add(1)
+	w.number = p.slots[n].age*maxOpen + uint64(n)
+	return nil
+}
+
+// at is the message with a number; nil when it is off the list.
+func (p *publisher) at(number uint64) *Pending {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.slots[number%maxOpen]; s.age == number/maxOpen {
+		return s.pending
+	}
+	return nil
 }
 
 // open is how many messages are. It is called with the lock held.
@@ -202,17 +229,30 @@ func (p *publisher) answered(m *nats.Msg) {
 	if err != nil {
 		return
 	}
-	w := p.leave(number, false)
+	w := p.at(number)
 	if w == nil {
 		return // given up before
 	}
-	w.ack, err = parseAck(m)
-	if errors.Is(err, ErrFull) {
+	var a answer
+	if a.ack, a.err = parseAck(m); errors.Is(a.err, ErrFull) {
 		p.full()
 	}
+	if w.convoy != nil {
+		w.convoy.answered(w, a)
+	} else {
+		p.confirm(w, a)
+	}
+}
+
+// confirm takes what the store says of a message.
+func (p *publisher) confirm(w *Pending, a answer) {
+	if p.leave(w.number, false) == nil {
+		return // given up before
+	}
+	w.ack = a.ack
 	switch {
-	case err != nil || p.barrier == nil || w.to == confirmed:
-		w.resolve(err)
+	case a.err != nil || p.barrier == nil || w.to == confirmed:
+		w.resolve(a.err)
 	case w.to == inJournal:
 		p.journal.stored.Store(w.ack.Sequence)
 		p.entries.join(w)
@@ -238,6 +278,11 @@ func (p *publisher) failOpen(before time.Time, err error) (n int) {
 	p.mu.Unlock()
 	for _, w := range gone {
 		w.resolve(err)
+	}
+	if len(gone) > 0 {
+		for _, c := range p.convoys {
+			c.givenUp()
+		}
 	}
 	return len(gone)
 }
@@ -279,8 +324,9 @@ func (p *publisher) finish(ctx context.Context) {
 	p.failOpen(time.Now().Add(time.Hour), unavailable("it was closed"))
 }
 
+// messageSize is how many bytes a message with headers takes.
 func messageSize(m *nats.Msg) int {
-	n := len(m.Data)
+	n := len("NATS/1.0\r\n\r\n") + len(m.Data)
 	for k, vs := range m.Header {
 		for _, v := range vs {
 			n += len(k) + len(v) + 4

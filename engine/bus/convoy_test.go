@@ -1,0 +1,167 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// behind makes messages gather in the convoy of a subject, as if one were on
+// its way, and returns what sends them.
+func behind(b *Bus, subject string) (release func()) {
+	c := b.publisher.convoyOf(subject)
+	c.mu.Lock()
+	c.sent = []*Pending{newPending()}
+	c.mu.Unlock()
+	return func() {
+		c.mu.Lock()
+		c.over(c.sent)
+		group := c.next()
+		c.mu.Unlock()
+		c.send(group)
+	}
+}
+
+func works(from, to int) (all []*Work) {
+	for n := from; n <= to; n++ {
+		all = append(all, &Work{Event: order(n), Sequence: uint64(n), Generation: 1, Sink: "crm", Pipeline: "orders", Route: "all"})
+	}
+	return all
+}
+
+// Each message of a group has its own place in the stream, in the order of the calls.
+func TestAGroupIsStoredInItsOrder(t *testing.T) {
+	b := open(t, t.TempDir())
+	start(t, b)
+	for _, size := range []int{1, 2, 3, 100} {
+		release := behind(b, b.names.eventSubject("shop"))
+		last, err := b.LastEvent(soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pending []*Pending
+		for n := range size {
+			pending = append(pending, b.Append(order(1000*size+n), 1))
+		}
+		release()
+		for n, p := range pending {
+			ack, err := p.Wait(soon(t))
+			if err != nil || ack.Sequence != last+1+uint64(n) {
+				t.Fatalf("message %d of %d is %+v, %v; want sequence %d", n, size, ack, err, last+1+uint64(n))
+			}
+			if e, err := b.Event(soon(t), ack.Sequence); err != nil || e.Event.ID != fmt.Sprintf("order-%d", 1000*size+n) {
+				t.Errorf("at %d stands %v, %v", ack.Sequence, e, err)
+			}
+		}
+	}
+}
+
+// A group in which the store knows some messages already: the others are stored,
+// and none twice.
+func TestAGroupWithMessagesThatAreKnown(t *testing.T) {
+	for _, known := range [][]int{{1}, {5}, {10}, {1, 10}, {4, 5, 6}, {2, 3, 4, 5, 6, 7, 8, 9}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}} {
+		t.Run(fmt.Sprint(known), func(t *testing.T) {
+			b := open(t, t.TempDir())
+			start(t, b)
+			all := works(1, 10)
+			for _, n := range known {
+				if _, err := b.Hand(all[n-1]).Wait(soon(t)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			release := behind(b, b.names.workSubject(all[0]))
+			var pending []*Pending
+			for _, w := range all {
+				pending = append(pending, b.Hand(w))
+			}
+			release()
+			if err := WaitAll(soon(t), pending); err != nil {
+				t.Fatal(err)
+			}
+			info, err := b.state(soon(t), b.names.work())
+			if err != nil || info.State.Msgs != 10 {
+				t.Errorf("%d deliveries are stored, %v; want 10", info.State.Msgs, err)
+			}
+			if _, err := b.Hand(works(11, 11)[0]).Wait(soon(t)); err != nil {
+				t.Errorf("the next one: %v", err)
+			}
+		})
+	}
+}
+
+// An event of a group in which the store has refused something is not known to
+// be stored; its sender is told to come again, and then it is one all the same.
+func TestAGroupThatIsRefused(t *testing.T) {
+	b := open(t, t.TempDir())
+	start(t, b)
+	config := b.streams[b.names.events()].CachedInfo().Config
+	info, err := b.state(soon(t), b.names.events())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxMsgs = int64(info.State.Msgs) + 3
+	if _, err := b.js.UpdateStream(soon(t), config); err != nil {
+		t.Fatal(err)
+	}
+	release := behind(b, b.names.eventSubject("shop"))
+	var pending []*Pending
+	for n := range 6 {
+		pending = append(pending, b.Append(order(n), 1))
+	}
+	release()
+	stored := 0
+	for n, p := range pending {
+		_, err := p.Wait(soon(t))
+		switch {
+		case err == nil:
+			stored++
+		case !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrFull):
+			t.Errorf("event %d: %v", n, err)
+		}
+	}
+	if stored > 3 {
+		t.Errorf("%d events are said to be stored, 3 have room", stored)
+	}
+	config.MaxMsgs = -1
+	if _, err := b.js.UpdateStream(soon(t), config); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the bus is well again", func() bool { return b.Healthy() == nil })
+	for n := range 6 {
+		add(t, b, order(n))
+	}
+	if n, err := b.state(soon(t), b.names.events()); err != nil || n.State.Msgs < info.State.Msgs+6 || n.State.Msgs > info.State.Msgs+7 {
+		t.Errorf("%d messages are stored, %v; want 6 more than the %d before, and perhaps a marker", n.State.Msgs, err, info.State.Msgs)
+	}
+}
+
+// What is not answered is given up, with all that would have followed; what
+// comes after it goes its way.
+func TestAGroupThatIsGivenUp(t *testing.T) {
+	b := quiet(open(t, t.TempDir()))
+	start(t, b)
+	all := works(1, 5)
+	behind(b, b.names.workSubject(all[0])) // for good
+	c := b.publisher.convoyOf(b.names.workSubject(all[0]))
+	lost := c.sent[0]
+	if err := b.publisher.enter(withMessage(lost, b, all[0]), behindBarrier); err != nil {
+		t.Fatal(err)
+	}
+	waiting := b.Hand(all[1])
+	b.publisher.expire(time.Now().Add(time.Hour))
+	for _, p := range []*Pending{lost, waiting} {
+		if _, err := p.Wait(soon(t)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("what was given up: %v", err)
+		}
+	}
+	b.suspected.Store(false)
+	if err := WaitAll(soon(t), []*Pending{b.Hand(all[2]), b.Hand(all[3]), b.Hand(all[4])}); err != nil {
+		t.Errorf("what follows: %v", err)
+	}
+}
+
+func withMessage(p *Pending, b *Bus, w *Work) *Pending {
+	p.message, _ = b.names.encodeWork(w)
+	return p
+}
