@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -85,8 +86,11 @@ func TestReadRequest(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	l := &lines{runs: make(map[int]*arrivals)}
-	rest := l.take([]byte(`{"id":"1-0","x":1}` + "\n" + `{"id":"1-1"}` + "\n" + `{"id":"1-`))
-	l.take(append(rest, "2\"}\nno JSON\n"...))
+	var text bytes.Buffer
+	for _, read := range []string{`{"id":"1-0","x":1}` + "\n" + `{"id":"1-1"}` + "\n" + `{"id":"1-`, "2\"}\nno JSON\n"} {
+		text.WriteString(read)
+		l.take(&text)
+	}
 	if n := l.count(1); n != 3 {
 		t.Errorf("%d lines, want 3", n)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -19,7 +18,8 @@ type lines struct {
 }
 
 // lookEvery is how often the file is read on: the error of the times below.
-const lookEvery = 10 * time.Millisecond
+// Looking takes of the processors that are measured.
+const lookEvery = 50 * time.Millisecond
 
 func follow(path string) *lines {
 	l := &lines{path: path, stop: make(chan struct{}), done: make(chan struct{}), runs: make(map[int]*arrivals)}
@@ -37,7 +37,7 @@ func (l *lines) read() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var file *os.File
-	var rest []byte
+	var text bytes.Buffer
 	for {
 		select {
 		case <-l.stop:
@@ -52,27 +52,26 @@ func (l *lines) read() {
 			defer f.Close()
 			file = f
 		}
-		more, err := io.ReadAll(file)
-		if err != nil {
+		if _, err := text.ReadFrom(file); err != nil {
 			return
 		}
-		rest = l.take(append(rest, more...))
+		l.take(&text)
 	}
 }
 
 var idStart = []byte(`"id":"`)
 
-// take counts the whole lines and returns what is left.
-func (l *lines) take(text []byte) []byte {
+// take counts the whole lines and leaves what follows them.
+func (l *lines) take(text *bytes.Buffer) {
 	now := time.Now().UnixNano()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		line, rest, whole := bytes.Cut(text, []byte("\n"))
-		if !whole {
-			return bytes.Clone(text)
+		end := bytes.IndexByte(text.Bytes(), '\n')
+		if end < 0 {
+			return
 		}
-		text = rest
+		line := text.Next(end + 1)
 		_, id, _ := bytes.Cut(line, idStart)
 		id, _, _ = bytes.Cut(id, []byte(`"`))
 		run, index, ok := parseID(string(id))

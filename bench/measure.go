@@ -13,6 +13,7 @@ import (
 // options are the benchmark's flags.
 type options struct {
 	scenario string
+	binary   string
 	rounds   int
 	time     time.Duration
 	rate     int
@@ -25,6 +26,7 @@ func parseOptions(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.scenario, "scenario", "all", "all, file (closed loop to a file sink), http (closed loop to an HTTP sink), steady (fixed rate to an HTTP sink), or door, which all leaves out (closed loop to several sources)")
+	f.StringVar(&o.binary, "binary", "", "the trotline to measure; built when left out")
 	f.IntVar(&o.rounds, "rounds", 3, "rounds; the table shows medians")
 	f.DurationVar(&o.time, "time", 4*time.Second, "how long each load lasts")
 	f.IntVar(&o.rate, "rate", 1000, "requests a second of the steady load")
@@ -70,7 +72,7 @@ const maxRequests = 50_000
 
 func measure(ctx context.Context, o options) error {
 	fmt.Fprintln(os.Stderr, "bench: building and starting")
-	r, err := build(ctx, o.scenario)
+	r, err := build(ctx, o.scenario, o.binary)
 	if err != nil {
 		return err
 	}

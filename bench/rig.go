@@ -56,8 +56,9 @@ pipelines:
     to: [receiver]
 `
 
-// build makes the folder, the binary and the configuration, and starts the processes.
-func build(ctx context.Context, scenario string) (_ *rig, err error) {
+// build makes the folder, the binary if none is given, and the configuration,
+// and starts the processes.
+func build(ctx context.Context, scenario, binary string) (_ *rig, err error) {
 	r := &rig{}
 	if r.self, err = os.Executable(); err != nil {
 		return nil, err
@@ -75,9 +76,13 @@ func build(ctx context.Context, scenario string) (_ *rig, err error) {
 			return nil, err
 		}
 	}
-	binary := filepath.Join(r.folder, "trotline")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/trotline/trotline/cmd/trotline").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build trotline: %w\n%s", err, out)
+	if binary == "" {
+		binary = filepath.Join(r.folder, "trotline")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/trotline/trotline/cmd/trotline").CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build trotline: %w\n%s", err, out)
+		}
+	} else if binary, err = filepath.Abs(binary); err != nil {
+		return nil, err
 	}
 	texts := map[string]string{"pipelines.yaml": fmt.Sprintf(configuration, r.doorAddr, r.adminAddr, signatureHeader, secret, r.deliveryAddr)}
 	if scenario == "door" {
