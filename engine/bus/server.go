@@ -104,7 +104,13 @@ func (e *embedded) server() *server.Server {
 }
 
 // InProcessConn connects a client without a socket.
-func (e *embedded) InProcessConn() (net.Conn, error) { return e.server().InProcessConn() }
+func (e *embedded) InProcessConn() (net.Conn, error) {
+	c, err := e.server().InProcessConn()
+	if err != nil {
+		return nil, err
+	}
+	return newPipe(c), nil
+}
 
 // stop ends the server. LameDuckShutdown does nothing in a server that does
 // not listen, so whoever uses it drains first.
