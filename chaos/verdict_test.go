@@ -32,6 +32,7 @@ type verdict struct {
 	accepted int
 	lost     int // accepted events that are missing somewhere
 	doubled  int // deliveries that came again, at receivers without keys
+	disorder int // deliveries that came after a later one of their key
 	dead     int
 	took     time.Duration
 	findings []string // what is wrong
@@ -155,9 +156,7 @@ func (w *world) judge(v *verdict, held holdings) {
 	}
 	w.judgeDoubles(v)
 	w.judgeEdits(v)
-	if w.ordered {
-		w.judgeOrder(v)
-	}
+	w.judgeOrder(v)
 }
 
 // judgeDoubles wants a reason for each delivery that came again.
@@ -217,6 +216,7 @@ func (w *world) judgeOrder(v *verdict) {
 		}
 		known[a.key] = true
 		if before, ok := last[o.key()]; ok && before.n > o.n {
+			v.disorder++
 			v.find("%s came after %s, of the same key", o.id(), before.id())
 		}
 		last[o.key()] = o
