@@ -8,7 +8,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -151,7 +150,7 @@ func (w *world) judge(v *verdict, held holdings) {
 	for _, of := range held[deadLetters] {
 		v.dead += of
 	}
-	if log := w.engine.LastLines(math.MaxInt); strings.Contains(log, "files of the store are damaged") && strings.Contains(log, "lost\",\"stream") {
+	if log := w.engine.Logged(); strings.Contains(log, "files of the store are damaged") && strings.Contains(log, "lost\",\"stream") {
 		v.find("the engine misses what it never confirmed, or has lost what it did: see its log")
 	}
 	w.judgeDoubles(v)
