@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -69,11 +68,6 @@ func buildAndRun(m *testing.M) (int, error) {
 		return 0, err
 	}
 	return m.Run(), nil
-}
-
-func command(args ...string) (string, error) {
-	out, err := exec.Command(binary, args...).CombinedOutput()
-	return string(out), err
 }
 
 // TestPlans draws each plan twice: a seed is all there is to it.

@@ -81,13 +81,13 @@ type sender struct {
 
 	mu       sync.Mutex
 	sent     map[order]time.Time // when it was first
-	accepted map[order]bool
-	again    int // requests that had to be sent again
+	accepted map[order]time.Time // when its 202 came
+	again    int                 // requests that had to be sent again
 }
 
 // send runs until ctx ends.
 func (s *sender) send(ctx context.Context) {
-	s.sent, s.accepted = make(map[order]time.Time), make(map[order]bool)
+	s.sent, s.accepted = make(map[order]time.Time), make(map[order]time.Time)
 	var conns sync.WaitGroup
 	for c := range s.plan.conns {
 		conns.Go(func() { s.connection(ctx, c) })
@@ -152,12 +152,12 @@ func (s *sender) post(client *http.Client, o order, body []byte) bool {
 		s.again++
 		return false
 	}
-	s.accepted[o] = true
+	s.accepted[o] = time.Now()
 	return true
 }
 
 // orders are those that were accepted, and those that may have been.
-func (s *sender) orders() (accepted map[order]bool, sent map[order]time.Time) {
+func (s *sender) orders() (accepted, sent map[order]time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.accepted), maps.Clone(s.sent)

@@ -13,7 +13,19 @@ import (
 
 var plant = flag.Bool("planted", false, "run builds with planted faults instead")
 
-// TestPlanted runs builds each of which breaks a promise, and wants that found.
+// plants are the faults that are planted, and what each of them does.
+var plants = []struct {
+	fault string
+	harm  string
+	harms func(*verdict) int
+}{
+	{"no-barrier", "lost", func(v *verdict) int { return v.lost }},
+	{"early-ack", "lost", func(v *verdict) int { return v.lost }},
+	{"nak-under-order", "out of order", func(v *verdict) int { return v.disorder }},
+}
+
+// TestPlanted runs builds each of which breaks a promise, and wants that found,
+// in a seed that finds nothing wrong when the fault is left out.
 func TestPlanted(t *testing.T) {
 	if !*plant {
 		t.Skip("takes minutes; make chaos-planted")
@@ -24,18 +36,35 @@ func TestPlanted(t *testing.T) {
 	if err := rig.Build(binary, "github.com/trotline/trotline/cmd/trotline", "planted"); err != nil {
 		t.Fatal(err)
 	}
-	for _, fault := range []string{"no-barrier", "early-ack"} {
-		t.Run(fault, func(t *testing.T) {
-			planted = []string{"TROTLINE_PLANTED=" + fault}
+	for _, p := range plants {
+		t.Run(p.fault, func(t *testing.T) {
 			for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
-				var v *verdict
-				t.Run(fmt.Sprint(seed), func(t *testing.T) { v = try(t, newPlan(seed)) })
-				if v != nil && v.lost > 0 {
-					t.Logf("found: %d of %d accepted events are lost", v.lost, v.accepted)
-					return
+				v := tryPlanted(t, p.fault, seed)
+				if v == nil || p.harms(v) == 0 {
+					continue
 				}
+				t.Logf("found: %d of %d accepted events are %s", p.harms(v), v.accepted, p.harm)
+				if v := tryPlanted(t, "", seed); v != nil {
+					for _, finding := range v.findings {
+						t.Errorf("without it: %s", finding)
+					}
+				}
+				return
 			}
 			t.Errorf("%d seeds have not found it", *seeds)
 		})
 	}
+}
+
+// tryPlanted runs a seed with a fault planted, or none. It returns nil when the test could not be set up.
+func tryPlanted(t *testing.T, fault string, seed uint64) (v *verdict) {
+	name := fmt.Sprint(seed)
+	planted = nil
+	if fault == "" {
+		name += "-without"
+	} else {
+		planted = []string{"TROTLINE_PLANTED=" + fault}
+	}
+	t.Run(name, func(t *testing.T) { v = try(t, newPlan(seed)) })
+	return v
 }

@@ -34,7 +34,7 @@ func writeReport(to io.Writer, verdicts []*verdict) {
 	for _, c := range columns {
 		fmt.Fprint(table, c.head, "\t")
 	}
-	fmt.Fprint(table, "EVENTS\tSENT AGAIN\tACCEPTED\tLOST\tDOUBLED\tDEAD\tTIME\t\t\n")
+	fmt.Fprint(table, "EVENTS\tSENT AGAIN\tACCEPTED\tLOST\tDOUBLED\tDISORDERED\tDEAD\tTIME\t\t\n")
 	all, sums := &verdict{}, make([]int, len(columns))
 	for _, v := range verdicts {
 		store, outcome := "embedded", "ok"
@@ -63,10 +63,10 @@ func writeReport(to io.Writer, verdicts []*verdict) {
 }
 
 func (v *verdict) write(to io.Writer, outcome string) {
-	fmt.Fprintf(to, "%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t\n", v.sent, v.again, v.accepted, v.lost, v.doubled, v.dead, v.took.Round(time.Second), outcome)
+	fmt.Fprintf(to, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t\n", v.sent, v.again, v.accepted, v.lost, v.doubled, v.disorder, v.dead, v.took.Round(time.Second), outcome)
 }
 
 func (v *verdict) add(w *verdict) {
 	v.sent, v.again, v.accepted = v.sent+w.sent, v.again+w.again, v.accepted+w.accepted
-	v.lost, v.doubled, v.dead, v.took = v.lost+w.lost, v.doubled+w.doubled, v.dead+w.dead, v.took+w.took
+	v.lost, v.doubled, v.disorder, v.dead, v.took = v.lost+w.lost, v.doubled+w.doubled, v.disorder+w.disorder, v.dead+w.dead, v.took+w.took
 }

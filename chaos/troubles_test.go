@@ -98,6 +98,15 @@ func (ts *troubles) reason(sent, first, again time.Time) *trouble {
 	return nil
 }
 
+// between tells whether a fault lies between two times; to is zero for ever after.
+func (ts *troubles) between(f fault, from, to time.Time) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return slices.ContainsFunc(ts.all, func(t *trouble) bool {
+		return t.fault == f && from.Before(t.to) && (to.IsZero() || t.from.Before(to))
+	})
+}
+
 // inHand tells whether an earlier trouble had left it in hand when it was delivered first.
 func (ts *troubles) inHand(sent, first, again time.Time) bool {
 	return slices.ContainsFunc(ts.all, func(t *trouble) bool {

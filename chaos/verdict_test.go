@@ -8,7 +8,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,6 +31,7 @@ type verdict struct {
 	accepted int
 	lost     int // accepted events that are missing somewhere
 	doubled  int // deliveries that came again, at receivers without keys
+	disorder int // deliveries that came after a later one of their key
 	dead     int
 	took     time.Duration
 	findings []string // what is wrong
@@ -106,7 +106,7 @@ const deadLetters = "dead letters"
 
 var sinks = []string{hook, "rows", "archive", "till", crm, audit, ledger, deadLetters}
 
-func missing(held holdings, accepted map[order]bool) (gaps []gap) {
+func missing(held holdings, accepted map[order]time.Time) (gaps []gap) {
 	for o := range accepted {
 		for _, sink := range sinks {
 			wanted := o.wanted(sink)
@@ -140,8 +140,7 @@ func (w *world) judge(v *verdict, held holdings) {
 				v.find("%s is at %s, where it does not belong", o.id(), sink)
 			}
 			keyed := sink == "rows" || sink == "till"
-			// An event that a power cut undoes before it was accepted comes again as another one, and dies again.
-			once := sink == deadLetters && !slices.Contains(w.befallen, cut)
+			once := sink == deadLetters && !w.undone(o)
 			if (keyed || once) && times > 1 {
 				v.find("%s is at %s %d times", o.id(), sink, times)
 			}
@@ -150,14 +149,12 @@ func (w *world) judge(v *verdict, held holdings) {
 	for _, of := range held[deadLetters] {
 		v.dead += of
 	}
-	if log := w.engine.LastLines(math.MaxInt); strings.Contains(log, "files of the store are damaged") && strings.Contains(log, "lost\",\"stream") {
+	if log := w.engine.Logged(); strings.Contains(log, "files of the store are damaged") && strings.Contains(log, "lost\",\"stream") {
 		v.find("the engine misses what it never confirmed, or has lost what it did: see its log")
 	}
 	w.judgeDoubles(v)
 	w.judgeEdits(v)
-	if w.ordered {
-		w.judgeOrder(v)
-	}
+	w.judgeOrder(v)
 }
 
 // judgeDoubles wants a reason for each delivery that came again.
@@ -183,6 +180,12 @@ func (w *world) reason(event string, first, again time.Time) *trouble {
 	return w.troubles.reason(w.sender.sent[o], first, again)
 }
 
+// undone tells whether a power cut may have undone an event: one that was not
+// accepted yet comes again as another event, which dies again, and maybe by other rules.
+func (w *world) undone(o order) bool {
+	return w.troubles.between(cut, w.sender.sent[o], w.sender.accepted[o])
+}
+
 // judgeEdits wants each event handled by one generation in all pipelines.
 func (w *world) judgeEdits(v *verdict) {
 	first := make(map[string]arrival)
@@ -193,12 +196,7 @@ func (w *world) judgeEdits(v *verdict) {
 				first[a.event] = a
 				continue
 			}
-			earlier, later := before.at, a.at
-			if later.Before(earlier) {
-				earlier, later = later, earlier
-			}
-			// What a power cut undoes comes again as another event: it was not accepted yet.
-			if cause := w.reason(a.event, earlier, later); before.edit != a.edit && (cause == nil || cause.fault != cut) {
+			if o, _ := orderOf(w.plan.seed, a.event); before.edit != a.edit && !w.undone(o) {
 				v.find("%s was handled by the rules of edit %d (%s) and, at %s, of edit %d (%s)",
 					a.event, before.edit, w.troubles.since(before.at), name, a.edit, w.troubles.since(a.at))
 			}
@@ -217,6 +215,7 @@ func (w *world) judgeOrder(v *verdict) {
 		}
 		known[a.key] = true
 		if before, ok := last[o.key()]; ok && before.n > o.n {
+			v.disorder++
 			v.find("%s came after %s, of the same key", o.id(), before.id())
 		}
 		last[o.key()] = o

@@ -34,7 +34,6 @@ type world struct {
 	postgres  *pgtest.Server // nil without
 	receivers map[string]*receiver
 	sender    *sender
-	ordered   bool // this build knows order_by
 
 	edits    int
 	befallen []fault
@@ -71,7 +70,6 @@ func newWorld(t *testing.T, p *plan) *world {
 		Program: binary, Args: []string{"run", w.file()}, Folder: w.folder, Log: filepath.Join(w.folder, "log"), Env: planted,
 		Ready: func() bool { return rig.Answers("http://" + w.admin + "/healthz") },
 	}
-	w.ordered = w.knowsOrder()
 	w.sender = &sender{plan: p, door: w.door, start: w.engine.AwaitUp}
 	w.write(w.config())
 	t.Cleanup(w.engine.Kill)
@@ -141,22 +139,12 @@ pipelines:
     steps:
       - set: {edit: %[1]d}
     to: [ledger]
+    order_by: body.key
 `, w.edits+1, row)
-	if w.ordered {
-		text += "    order_by: body.key\n"
-	}
 	return text
 }
 
 func (w *world) archive() string { return filepath.Join(w.data, "archive.jsonl") }
-
-// knowsOrder asks the binary whether it keeps events in order.
-func (w *world) knowsOrder() bool {
-	w.ordered = true
-	w.write(w.config())
-	_, err := command("check", w.file())
-	return err == nil
-}
 
 func (w *world) startNATS() {
 	addr := rig.FreeAddr(w.t)

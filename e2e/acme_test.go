@@ -11,11 +11,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/trotline/trotline/internal/rig"
 )
 
 // domain is a name that only the test's DNS server knows.
@@ -36,7 +37,7 @@ func TestACME(t *testing.T) {
 		t.Errorf("the certificate is for %v, by %s", first.DNSNames, first.Issuer)
 	}
 	roots := authority.roots()
-	authority.stop()
+	authority.process.Kill()
 	e.kill()
 	e.start()
 	if second := e.postSecurely(roots, "acme-2"); !second.Equal(first) {
@@ -83,7 +84,7 @@ type pebble struct {
 	management string
 	caFile     string // of its own certificate
 	trusting   *x509.CertPool
-	stop       func()
+	process    *rig.Process
 }
 
 // startPebble starts an authority that takes every domain to be at the door.
@@ -109,19 +110,15 @@ func startPebble(t *testing.T, door string) *pebble {
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stopDNS := startTool(t, "pebble-challtestsrv", "-dnsserver", dns, "-management", freeAddr(t),
+	names := freeAddr(t)
+	startTool(t, "pebble-challtestsrv", func() bool { return listens(names) }, "-dnsserver", dns, "-management", names,
 		"-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")
-	stopAuthority := startTool(t, "pebble", "-config", file, "-dnsserver", dns)
-	p.stop = func() {
-		stopAuthority()
-		stopDNS()
-	}
-	await(t, 30*time.Second, "Pebble answers", func() bool { return p.root() != nil })
+	p.process = startTool(t, "pebble", func() bool { return p.root() != nil }, "-config", file, "-dnsserver", dns)
 	return p
 }
 
 // startTool starts a program of `make bin/pebble`.
-func startTool(t *testing.T, name string, args ...string) (stop func()) {
+func startTool(t *testing.T, name string, ready func() bool, args ...string) *rig.Process {
 	t.Helper()
 	program := filepath.Join("..", "bin", name)
 	if _, err := os.Stat(program); err != nil {
@@ -130,21 +127,21 @@ func startTool(t *testing.T, name string, args ...string) (stop func()) {
 		}
 		t.Skipf("there is no %s: `make bin/pebble` installs it", program)
 	}
-	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1")
-	if err := cmd.Start(); err != nil {
+	p := &rig.Process{Program: program, Args: args, Log: filepath.Join(t.TempDir(), name), Env: []string{"PEBBLE_VA_NOSLEEP=1"}, Ready: ready}
+	t.Cleanup(p.Kill)
+	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ended := false
-	stop = func() {
-		if !ended {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		}
-		ended = true
+	return p
+}
+
+func listens(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
 	}
-	t.Cleanup(stop)
-	return stop
+	conn.Close()
+	return true
 }
 
 // roots are those of the certificates it makes.

@@ -138,7 +138,7 @@ func (s *damagedStore) check(t *testing.T, glob string, do func(string) error) {
 		t.Fatal(err)
 	}
 	s.keepData(data)
-	if err := os.Remove(s.logFile()); err != nil {
+	if err := os.Remove(s.process.Log); err != nil {
 		t.Fatal(err)
 	}
 	already := len(s.done.all())

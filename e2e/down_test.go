@@ -77,10 +77,7 @@ func latency(t *testing.T, e *engine, r *receiver, name string) time.Duration {
 // rss is the memory of the engine's process, in bytes.
 func rss(t *testing.T, e *engine) int {
 	t.Helper()
-	e.mu.Lock()
-	pid := e.cmd.Process.Pid
-	e.mu.Unlock()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.process.PID()))
 	if err != nil {
 		t.Skipf("the system does not tell: %v", err)
 	}

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +19,7 @@ import (
 // engine is one `trotline run`, which may be ended and started again on the same data.
 type engine struct {
 	t           *testing.T
+	process     rig.Process
 	folder      string // holds the configuration and the log
 	data        string
 	file        string
@@ -28,11 +27,6 @@ type engine struct {
 	disk        string // max_disk
 	pipelines   string // what the file holds beside server and nats
 	door, admin string // addresses
-
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process has ended
-	up     chan struct{} // closed when it takes requests
 }
 
 // newEngine prepares an engine; pipelines is its configuration without server and nats.
@@ -41,8 +35,9 @@ func newEngine(t *testing.T, pipelines string) *engine {
 	folder := t.TempDir()
 	e := &engine{
 		t: t, folder: folder, data: filepath.Join(folder, "data"), file: filepath.Join(folder, "pipelines.yaml"),
-		disk: "640MiB", door: freeAddr(t), admin: freeAddr(t), up: make(chan struct{}),
+		disk: "640MiB", door: freeAddr(t), admin: freeAddr(t),
 	}
+	e.process = rig.Process{Program: binary, Args: []string{"run", e.file}, Folder: folder, Log: filepath.Join(folder, "log"), Ready: e.ready}
 	e.write(pipelines)
 	t.Cleanup(func() {
 		e.kill()
@@ -101,113 +96,37 @@ func (e *engine) start() {
 	}
 }
 
-func (e *engine) tryStart(ctx context.Context) error {
-	log, err := os.OpenFile(e.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	cmd := exec.Command(binary, "run", e.file)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = e.folder, log, log
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	exited := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(exited)
-	}()
-	e.mu.Lock()
-	e.cmd, e.exited = cmd, exited
-	up := e.up
-	e.mu.Unlock()
-	ready := holdsWithin(ctx, 30*time.Second, func() bool { return e.ready() || ended(exited) })
-	if !ready || ended(exited) {
-		return fmt.Errorf("trotline is not ready:\n%s", e.lastLines(20))
-	}
-	close(up)
-	return nil
-}
+func (e *engine) tryStart(ctx context.Context) error { return e.process.Start(ctx) }
 
-func (e *engine) logFile() string { return filepath.Join(e.folder, "log") }
-
-func (e *engine) ready() bool {
-	answer, err := http.Get("http://" + e.admin + "/readyz")
-	if err != nil {
-		return false
-	}
-	answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
-}
-
-func ended(exited chan struct{}) bool {
-	select {
-	case <-exited:
-		return true
-	default:
-		return false
-	}
-}
+func (e *engine) ready() bool { return rig.Answers("http://" + e.admin + "/readyz") }
 
 // awaitUp waits until the engine takes requests; false when ctx ended first.
-func (e *engine) awaitUp(ctx context.Context) bool {
-	e.mu.Lock()
-	up := e.up
-	e.mu.Unlock()
-	select {
-	case <-up:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+func (e *engine) awaitUp(ctx context.Context) bool { return e.process.AwaitUp(ctx) }
 
 // signal sends a signal; what tries to send meanwhile waits for the next start.
 func (e *engine) signal(s syscall.Signal) {
 	e.t.Helper()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if (s == syscall.SIGKILL || s == syscall.SIGTERM) && ended(e.up) {
-		e.up = make(chan struct{})
-	}
-	if err := e.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := e.process.Signal(s); err != nil {
 		e.t.Errorf("signal %s: %v", s, err)
 	}
 }
 
 // kill ends the process at once, if it runs.
-func (e *engine) kill() {
-	if e.cmd == nil {
-		return
-	}
-	e.signal(syscall.SIGKILL)
-	<-e.exited
-}
+func (e *engine) kill() { e.process.Kill() }
 
 // wait waits for the process to end by itself and returns its exit code.
 func (e *engine) wait(limit time.Duration) int {
 	e.t.Helper()
-	select {
-	case <-e.exited:
-	case <-time.After(limit):
+	if !e.process.Ended(e.t.Context(), limit) {
 		e.t.Fatalf("trotline still runs after %s", limit)
 	}
-	return e.cmd.ProcessState.ExitCode()
+	return e.process.ExitCode()
 }
 
 // log is everything the process has written.
-func (e *engine) log() string {
-	text, err := os.ReadFile(e.logFile())
-	if err != nil {
-		return ""
-	}
-	return string(text)
-}
+func (e *engine) log() string { return e.process.Logged() }
 
-func (e *engine) lastLines(n int) string {
-	lines := strings.Split(strings.TrimSpace(e.log()), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
+func (e *engine) lastLines(n int) string { return e.process.LastLines(n) }
 
 // command runs a command of the binary that speaks to this engine.
 func (e *engine) command(args ...string) (out string, code int) {

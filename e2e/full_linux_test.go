@@ -66,7 +66,7 @@ pipelines:
 	t.Logf("it took events again %s after there was room", time.Since(freed).Round(time.Millisecond))
 	stop()
 	sent()
-	if ended(e.exited) {
+	if !e.process.Running() {
 		t.Fatal("the process has ended")
 	}
 	ids := s.ids()

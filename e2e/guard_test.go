@@ -147,7 +147,7 @@ var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
 // peakMemory is the most memory the process ever had, in bytes; 0 where the system does not tell.
 func (f *fortress) peakMemory() int {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.process.PID()))
 	if err != nil {
 		return 0
 	}

@@ -63,7 +63,7 @@ func TestManyDeadLetters(t *testing.T) {
 // forgetPeak makes [engine.peak] begin at what is in memory now.
 func (e *engine) forgetPeak() {
 	e.t.Helper()
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", e.cmd.Process.Pid), []byte("5"), 0); err != nil {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", e.process.PID()), []byte("5"), 0); err != nil {
 		e.t.Skip(err)
 	}
 }
@@ -71,7 +71,7 @@ func (e *engine) forgetPeak() {
 // peak is the most that the process had in memory, in KiB.
 func (e *engine) peak() int {
 	e.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.process.PID()))
 	if err != nil {
 		e.t.Skip(err)
 	}

@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,7 +67,7 @@ pipelines:
 	<-asked
 	e.signal(syscall.SIGTERM)
 	await(t, 10*time.Second, "the door is closed", func() bool { return !accepting(e.door) })
-	if ended(e.exited) {
+	if !e.process.Running() {
 		t.Error("it did not wait for the delivery in hand")
 	}
 	again := time.Now()
@@ -103,16 +101,15 @@ pipelines:
 	e.start()
 	other := newEngine(t, pipelines)
 	other.keepData(e.data)
-	cmd := exec.Command(binary, "run", other.file)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	err := cmd.Run()
-	if code := cmd.ProcessState.ExitCode(); code != 1 && code != 3 {
-		t.Errorf("exit code %d (%v), want 1 or 3", code, err)
+	if err := other.tryStart(t.Context()); err == nil {
+		t.Fatal("it has started")
 	}
-	for _, part := range []string{e.data, fmt.Sprint(e.cmd.Process.Pid)} {
-		if !strings.Contains(stderr.String(), part) {
-			t.Errorf("the error does not name %s:\n%s", part, stderr.String())
+	if code := other.process.ExitCode(); code != 1 && code != 3 {
+		t.Errorf("exit code %d, want 1 or 3", code)
+	}
+	for _, part := range []string{e.data, fmt.Sprint(e.process.PID())} {
+		if !strings.Contains(other.log(), part) {
+			t.Errorf("the error does not name %s:\n%s", part, other.log())
 		}
 	}
 	if !e.ready() {

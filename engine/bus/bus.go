@@ -144,6 +144,7 @@ type Bus struct {
 	running context.Context // of the keepers
 	stop    context.CancelFunc
 	keepers sync.WaitGroup
+	firsts  map[string]first // where the streams begin, as is written down
 	// When the keepers last looked at the age of events, and after a server that does not answer.
 	agedAt, mendedAt time.Time
 

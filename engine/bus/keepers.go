@@ -23,6 +23,7 @@ func (b *Bus) startKeepers() {
 	b.every(trimPeriod, b.wake, b.trim)
 	b.every(savePeriod, nil, b.save)
 	b.every(idsPeriod, b.idsDue, b.keepIDs)
+	b.every(firstsPeriod, nil, b.keepFirsts)
 	if b.folder != nil {
 		b.every(inventoryPeriod, nil, b.takeInventory)
 	}

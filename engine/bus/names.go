@@ -89,6 +89,9 @@ func (n names) headsSubject(sink string) string { return n.prefix + ".control.he
 
 func (n names) checkpointSubject() string { return n.prefix + ".control.checkpoint" }
 
+// firstsSubject is where is kept at which sequences the streams begin.
+func (n names) firstsSubject() string { return n.prefix + ".control.firsts" }
+
 func (n names) leaseSubject() string { return n.prefix + ".control.owner" }
 
 func (n names) keysSubject(source string) string { return n.prefix + ".control.keys." + source }

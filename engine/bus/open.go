@@ -57,6 +57,9 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 			return nil, err
 		}
 	}
+	if err = b.removeAgain(ctx); err != nil {
+		return nil, err
+	}
 	if err = b.recall(ctx); err != nil {
 		return nil, err
 	}

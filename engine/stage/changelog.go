@@ -34,6 +34,8 @@ type record struct {
 
 	Newest *time.Time `json:"newest,omitempty"`
 	Until  *time.Time `json:"until,omitempty"`
+
+	Needed uint64 `json:"needed,omitempty"` // the first page that something is needed of
 }
 
 // changelog is what is known of the pages that are written.
@@ -46,6 +48,7 @@ type changelog struct {
 	// fresh is what the next page will hold for the first time.
 	fresh   []*value
 	trimmed time.Time
+	needed  uint64 // as was written last: pages before it go, and may come back
 }
 
 // A changelog is written anew, bit by bit, when it is longer than keepLonger and
@@ -66,6 +69,10 @@ func (m *memory) write(ctx context.Context) error {
 		return nil
 	}
 	records := m.complete()
+	needed := m.trimTo()
+	if needed > 0 {
+		records = append(records, record{Needed: needed})
+	}
 	text, err := encodeRecords(records)
 	if err != nil {
 		return err
@@ -94,6 +101,9 @@ func (m *memory) write(ctx context.Context) error {
 		}
 	}
 	m.written(records, page)
+	if needed > 0 {
+		m.trim(ctx, needed)
+	}
 	return nil
 }
 
@@ -212,30 +222,43 @@ func (m *memory) needed() uint64 {
 	return first
 }
 
-// trim removes the pages that nothing is needed of any more.
-func (m *memory) trim(ctx context.Context) {
+// trimTo is the first page that something is needed of, if pages before it can
+// go; 0 when there is none, or it is too early to look again. It is written
+// before they go: after a crash the server may have some of them again, and
+// they must not be believed.
+func (m *memory) trimTo() uint64 {
 	j := &m.changelog
 	if len(j.pages) < 2 || time.Since(j.trimmed) < trimPeriod {
-		return
+		return 0
 	}
 	j.trimmed = time.Now()
 	m.settle()
-	first := m.needed()
-	n, size := 0, 0
-	for n < len(j.pages) && j.pages[n].Sequence < first {
-		size += j.sizes[n]
-		n++
+	if needed := m.needed(); j.pages[0].Sequence < needed {
+		return needed
 	}
-	if n == 0 {
-		return
-	}
-	if err := m.bus.ForgetChanges(ctx, m.pipeline, first); err != nil {
+	return 0
+}
+
+// trim removes the pages that nothing is needed of any more.
+func (m *memory) trim(ctx context.Context, needed uint64) {
+	if err := m.bus.ForgetChanges(ctx, m.pipeline, needed); err != nil {
 		if ctx.Err() == nil {
 			m.log.Warn("what is not remembered any more stays in the store for now", "pipeline", m.pipeline, "error", err)
 		}
 		return
 	}
-	j.pages, j.sizes, j.total = append([]bus.Page(nil), j.pages[n:]...), append([]int(nil), j.sizes[n:]...), j.total-size
+	m.changelog.forget(needed)
+}
+
+// forget takes the pages before a sequence for gone; it tells whether there were any.
+func (j *changelog) forget(before uint64) bool {
+	n := 0
+	for n < len(j.pages) && j.pages[n].Sequence < before {
+		j.total -= j.sizes[n]
+		n++
+	}
+	j.pages, j.sizes = append([]bus.Page(nil), j.pages[n:]...), append([]int(nil), j.sizes[n:]...)
+	return n > 0
 }
 
 // recover reads what an earlier run has left.
@@ -259,6 +282,9 @@ func (m *memory) recover(ctx context.Context) error {
 		return err
 	}
 	m.changelog.fresh = nil
+	if m.changelog.forget(m.changelog.needed) {
+		m.trim(ctx, m.changelog.needed)
+	}
 	if err := m.bus.HeldMarks(ctx, m.pipeline, func(mark bus.HeldMark) bool {
 		m.marks.add(mark)
 		return true
@@ -282,6 +308,9 @@ func (m *memory) read(r record, page uint64) error {
 		return nil
 	case r.Gone != "":
 		delete(m.closing, r.Gone)
+		return nil
+	case r.Needed > 0:
+		m.disbelieve(r.Needed)
 		return nil
 	}
 	s := m.states[r.State]
@@ -308,6 +337,22 @@ func (m *memory) read(r record, page uint64) error {
 		}
 	}
 	return nil
+}
+
+// disbelieve forgets what was read of pages that had been removed and are back
+// after a crash, some of them, when nothing of them was needed any more.
+func (m *memory) disbelieve(before uint64) {
+	m.changelog.needed = before
+	for _, s := range m.states {
+		for front := s.notes.Front(); front != nil && front.Value.(*value).page < before; front = s.notes.Front() {
+			s.drop(front.Value.(*value))
+		}
+	}
+	for name, c := range m.closing {
+		if c.page < before {
+			delete(m.closing, name)
+		}
+	}
 }
 
 func encodeRecords(records []record) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/internal/planted"
 )
 
 // lanes is what waits for a sink and has to keep its order. The server is not
@@ -152,13 +153,13 @@ func (l *lanes) add(m *bus.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of := l.all[id]
-	if e.sequence <= l.read { // it comes again: the connection was lost meanwhile
+	if e.sequence <= l.read && !planted.NakUnderOrder { // it comes again: the connection was lost meanwhile
 		if of == nil || !of.has(e.sequence) {
 			m.Ack() // and so was the word that it is done with
 		}
 		return
 	}
-	l.read = e.sequence
+	l.read = max(l.read, e.sequence)
 	if of == nil {
 		of = &lane{id: id}
 		l.all[id] = of
@@ -492,6 +493,11 @@ func (t *turn) Ack() {
 
 // Nak without a delay gives back what was not attempted.
 func (t *turn) Nak(delay time.Duration) {
+	if delay > 0 && planted.NakUnderOrder {
+		t.whole.Nak(delay)
+		t.lanes.done(t)
+		return
+	}
 	if delay > 0 {
 		t.lanes.again(t, delay)
 		return

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trotline/trotline/engine/bus"
 	"github.com/trotline/trotline/event"
 	"github.com/trotline/trotline/event/eventtest"
 )
@@ -252,5 +253,44 @@ func TestNotesOfWhatHasEndedAreLeftOut(t *testing.T) {
 			t.Errorf("life %d: the windows are %v, want %d of 7", life, got, total/7-before)
 		}
 		l.close()
+	}
+}
+
+// After a crash the server may have some pages again that were removed. What
+// stands in them has ended, and what says so is gone.
+func TestPagesThatComeBackAreNotBelieved(t *testing.T) {
+	r := remembers(rules(to("all", nil, "a")), adding{counting{"none"}})
+	state := r.Steps[0].State
+	note := func(text, name string) record {
+		return record{State: state, Note: json.RawMessage(text), Generation: r.Generation, First: name != "", Name: name}
+	}
+	l := newLine(t, t.TempDir(), r).force()
+	l.pipelineIdle(0)
+	m := newMemory(r.Pipeline, &l.shared)
+	m.changelog.trimmed = time.Now() // it is not trimmed meanwhile
+	write := func(records ...record) bus.Page {
+		t.Helper()
+		m.records = records
+		if err := m.write(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return m.changelog.pages[len(m.changelog.pages)-1]
+	}
+	write(note(`"first"`, "ended"), note(`"one more"`, "")) // is back; the page that closes it is not
+	needed := write(note(`"one more"`, ""), record{State: state, Closed: "another"}).Sequence
+	write(note(`"first"`, "open"), note(`"one more"`, ""), record{Needed: needed})
+
+	m = newMemory(r.Pipeline, &l.shared)
+	if err := m.recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v := m.states[state].values[""]; v == nil || v.name != "open" || v.is != 2 {
+		t.Errorf("the open window is %+v", v)
+	}
+	if len(m.closing) > 0 {
+		t.Errorf("windows are closed that ended long ago: %v", m.closing)
+	}
+	if first := m.changelog.pages[0].Sequence; first != needed {
+		t.Errorf("the changelog begins at page %d, want %d", first, needed)
 	}
 }

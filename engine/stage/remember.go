@@ -37,7 +37,6 @@ func (p *Pipeline) finish(ctx context.Context, o *outbox) bool {
 		return false
 	}
 	p.release(ctx, o)
-	p.memory.trim(ctx)
 	p.observe()
 	return true
 }

@@ -7,6 +7,7 @@ package planted
 
 // The faults, none of which is there.
 const (
-	NoBarrier = false
-	EarlyAck  = false
+	NoBarrier     = false
+	EarlyAck      = false
+	NakUnderOrder = false
 )

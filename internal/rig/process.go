@@ -130,13 +130,32 @@ func (p *Process) Ended(ctx context.Context, limit time.Duration) bool {
 // ExitCode is that of the program that has ended.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
-// LastLines are the end of the log.
-func (p *Process) LastLines(n int) string {
+// Running tells whether the program was started and has not ended.
+func (p *Process) Running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd != nil && !closed(p.exited)
+}
+
+// PID is the process id of the program that was started last.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd.Process.Pid
+}
+
+// Logged is everything the program has written, over all its starts.
+func (p *Process) Logged() string {
 	text, err := os.ReadFile(p.Log)
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err.Error()
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return string(text)
+}
+
+// LastLines are the end of what it has written.
+func (p *Process) LastLines(n int) string {
+	lines := strings.Split(strings.TrimSpace(p.Logged()), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
@@ -181,11 +200,4 @@ func containsAll(text string, parts []string) bool {
 		}
 	}
 	return true
-}
-
-// Running tells whether the program was started and has not ended.
-func (p *Process) Running() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.cmd != nil && !closed(p.exited)
 }
