@@ -2,7 +2,14 @@ package stage
 
 // agenda is a heap of what waits for its time, what goes before everything else
 // on top. Its methods are those of [heap.Interface].
-type agenda[T interface{ before(T) bool }] []T
+type agenda[T timed[T]] []T
+
+type timed[T any] interface{ before(other T) bool }
+
+var (
+	_ timed[*lane] = (*lane)(nil)
+	_ timed[due]   = due{}
+)
 
 func (a agenda[T]) Len() int           { return len(a) }
 func (a agenda[T]) Less(i, j int) bool { return a[i].before(a[j]) }
