@@ -9,8 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,9 +22,6 @@ type fortress struct {
 	roots *x509.CertPool // nil: without TLS
 	good  int            // events the honest sender had accepted
 }
-
-// maxMemory is what the engine may take up, whatever is sent.
-const maxMemory = 300 << 20
 
 // newFortress starts an engine whose patience is short.
 func newFortress(t *testing.T, secure bool, pipelines string) *fortress {
@@ -76,7 +71,7 @@ func (f *fortress) while(attack func()) {
 		f.t.Errorf("afterwards: %v", err)
 	}
 	f.good++
-	if peak := f.peakMemory(); peak > maxMemory {
+	if peak := f.peak(); peak > maxMemory {
 		f.t.Errorf("it took up %d MiB", peak>>20)
 	} else {
 		f.t.Logf("it took up %d MiB; the honest sender had %d events accepted", peak>>20, f.good)
@@ -141,20 +136,4 @@ func (f *fortress) onlyGood() {
 	if log := f.log(); strings.Contains(log, secret) || strings.Contains(log, "panic") {
 		f.t.Errorf("the log holds what it should not:\n%s", f.lastLines(20))
 	}
-}
-
-var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
-// peakMemory is the most memory the process ever had, in bytes; 0 where the system does not tell.
-func (f *fortress) peakMemory() int {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.process.PID()))
-	if err != nil {
-		return 0
-	}
-	found := peakLine.FindSubmatch(status)
-	if found == nil {
-		return 0
-	}
-	kB, _ := strconv.Atoi(string(found[1])) // digits
-	return kB << 10
 }

@@ -2,10 +2,7 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +38,7 @@ func TestManyDeadLetters(t *testing.T) {
 	timed := func(args ...string) {
 		began := time.Now()
 		out := e.must(args...)
-		t.Logf("%s: %s, up to %d MiB: %s", strings.Join(args, " "), time.Since(began).Round(time.Millisecond), e.peak()>>10, out[max(0, len(out)-120):])
+		t.Logf("%s: %s, up to %d MiB: %s", strings.Join(args, " "), time.Since(began).Round(time.Millisecond), e.peak()>>20, out[max(0, len(out)-120):])
 	}
 	timed("dead", "list", "--limit", "5")
 	timed("dead", "list", "--limit", "5", "--where", "body.n == 17")
@@ -52,33 +49,10 @@ func TestManyDeadLetters(t *testing.T) {
 	timed("dead", "drop", "--all", "--yes")
 	stop()
 	wait()
-	if peak := e.peak(); peak > 300<<10 {
-		t.Errorf("it took %d MiB of memory", peak>>10)
+	if peak := e.peak(); peak > maxMemory {
+		t.Errorf("it took %d MiB of memory", peak>>20)
 	}
 	if n := len(other.failed()); n > 0 {
 		t.Errorf("%d requests failed meanwhile, such as %s", n, other.failed()[0])
 	}
-}
-
-// forgetPeak makes [engine.peak] begin at what is in memory now.
-func (e *engine) forgetPeak() {
-	e.t.Helper()
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", e.process.PID()), []byte("5"), 0); err != nil {
-		e.t.Skip(err)
-	}
-}
-
-// peak is the most that the process had in memory, in KiB.
-func (e *engine) peak() int {
-	e.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.process.PID()))
-	if err != nil {
-		e.t.Skip(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	peak, err := strconv.Atoi(strings.Fields(rest)[0])
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	return peak
 }

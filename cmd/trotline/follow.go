@@ -21,13 +21,13 @@ import (
 // the rest is done.
 func (t *terminal) follow(ctx context.Context, engine *client, path string, query url.Values, word string, goOn func(admin.Done) string) (admin.Done, error) {
 	var done admin.Done
+	p := progress{t: t, began: time.Now(), word: word} // before the answer begins, which the first line does
+	defer p.clear()
 	body, err := engine.open(ctx, http.MethodPost, path, query)
 	if err != nil {
 		return done, err
 	}
 	defer body.Close()
-	p := progress{t: t, began: time.Now(), word: word}
-	defer p.clear()
 	lines := json.NewDecoder(body)
 	for {
 		var line admin.Done

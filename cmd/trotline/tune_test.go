@@ -9,3 +9,11 @@ func TestCollectorPercent(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryLimit(t *testing.T) {
+	for live, want := range map[uint64]int64{0: 240 << 20, 160 << 20: 240 << 20, 200 << 20: 300 << 20, 1 << 30: 1536 << 20} {
+		if got := memoryLimit(live); got != want {
+			t.Errorf("with %d MiB in use the limit is %d MiB, want %d MiB", live>>20, got>>20, want>>20)
+		}
+	}
+}

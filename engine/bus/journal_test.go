@@ -3,7 +3,6 @@ package bus
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -37,10 +36,7 @@ func TestPowerCutIsMadeGood(t *testing.T) {
 			dir := t.TempDir()
 			b := open(t, dir)
 			start(t, b)
-			consumer, err := b.EventsConsumer(soon(t), "orders", EventsConsumerOptions{Sources: []string{"shop"}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			consumer := consume(t, b, "orders", EventsConsumerOptions{})
 			add(t, b, orders(1, 50)...)
 			ackAll(t, b, take(t, consumer, 50))
 			b.save(soon(t))
@@ -53,24 +49,8 @@ func TestPowerCutIsMadeGood(t *testing.T) {
 				replace(t, before, dir, filepath.Join("jetstream", "$G", "streams", "trotline_events", name))
 			}
 			b = open(t, before)
-			consumer, err = b.EventsConsumer(soon(t), "orders", EventsConsumerOptions{Sources: []string{"shop"}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var ids, want []string
-			for _, m := range take(t, consumer, 150) {
-				e, err := m.Event()
-				if err != nil {
-					t.Fatal(err)
-				}
-				ids = append(ids, e.ID)
-			}
-			for n := 51; n <= 200; n++ {
-				want = append(want, fmt.Sprintf("order-%d", n))
-			}
-			if !slices.Equal(ids, want) {
-				t.Errorf("after the power cut the pipeline is given %v", ids)
-			}
+			consumer = consume(t, b, "orders", EventsConsumerOptions{})
+			takeOrders(t, consumer, 51, 200)
 			none(t, consumer)
 			if ack := add(t, b, order(170))[0]; !ack.Duplicate {
 				t.Error("an event that was put back is not remembered")
@@ -81,15 +61,9 @@ func TestPowerCutIsMadeGood(t *testing.T) {
 
 // What was put back once is not put back again, even if nothing else happens.
 func TestJournalIsEmptyAfterwards(t *testing.T) {
-	dir := t.TempDir()
-	b := open(t, dir)
-	start(t, b)
-	before := copyFolder(t, dir)
-	add(t, b, orders(1, 20)...)
-	replace(t, before, copyFolder(t, dir), "journal")
-
+	before := journalAhead(t)
 	for range 2 {
-		b = open(t, before)
+		b := open(t, before)
 		if n := countEvents(t, b); n != 20 {
 			t.Fatalf("the stream has %d events, want 20", n)
 		}
@@ -108,10 +82,7 @@ func TestJournalGoesRound(t *testing.T) {
 	if b.journal.turn < 3 {
 		t.Fatalf("the journal is in its turn %d only", b.journal.turn)
 	}
-	records, err := b.journal.read()
-	if err != nil {
-		t.Fatal(err)
-	}
+	records := recordsOf(t, b.journal)
 	last := records[len(records)-1]
 	if e, _, err := decodeEvent(last.message.Header, last.message.Data); err != nil || e.ID != "order-5000" {
 		t.Errorf("the journal ends with %v, %v", e, err)
@@ -156,10 +127,7 @@ func TestJournalEndsAtWhatIsNotWhole(t *testing.T) {
 	}
 	holds := func(from, to uint64) {
 		t.Helper()
-		records, err := j.read()
-		if err != nil {
-			t.Fatal(err)
-		}
+		records := recordsOf(t, j)
 		if records[0].sequence > from || records[len(records)-1].sequence != to {
 			t.Fatalf("the journal holds %d to %d; want %d or before to %d", records[0].sequence, records[len(records)-1].sequence, from, to)
 		}
@@ -178,18 +146,15 @@ func TestJournalEndsAtWhatIsNotWhole(t *testing.T) {
 	if _, err := j.file.WriteAt(aligned(pageSize), j.at-pageSize); err != nil {
 		t.Fatal(err)
 	}
-	records, err := j.read()
-	if err != nil {
-		t.Fatal(err)
-	}
+	records := recordsOf(t, j)
 	if last := records[len(records)-1].sequence; last < whole || last >= sequence {
 		t.Errorf("after a write that was cut short (from %d on) the journal ends with %d; %d was whole, %d was not", end, last, whole, sequence)
 	}
 	if err := j.clear(); err != nil {
 		t.Fatal(err)
 	}
-	if records, err := j.read(); err != nil || len(records) != 0 {
-		t.Errorf("an empty journal holds %d records, %v", len(records), err)
+	if records := recordsOf(t, j); len(records) != 0 {
+		t.Errorf("an empty journal holds %d records", len(records))
 	}
 }
 
@@ -201,10 +166,7 @@ func TestLargeEventsGoAround(t *testing.T) {
 	large.Body = event.NewBody(event.Text, bytes.Repeat([]byte("x"), 1<<20))
 	large.Original = large.Body
 	add(t, b, large, order(2))
-	records, err := b.journal.read()
-	if err != nil {
-		t.Fatal(err)
-	}
+	records := recordsOf(t, b.journal)
 	if len(records) != 1 || countEvents(t, b) != 2 {
 		t.Errorf("the journal holds %d records and the stream %d events; want 1 and 2", len(records), countEvents(t, b))
 	}
@@ -230,13 +192,7 @@ func TestJournalFailureIsForGood(t *testing.T) {
 
 // What a run with durability: disk left in the journal is put back whatever the next run is to be.
 func TestJournalOfAnotherDurability(t *testing.T) {
-	dir := t.TempDir()
-	b := open(t, dir)
-	start(t, b)
-	before := copyFolder(t, dir)
-	add(t, b, orders(1, 20)...)
-	replace(t, before, copyFolder(t, dir), "journal")
-	b = open(t, before, func(o *Options) { o.Durable = false })
+	b := open(t, journalAhead(t), func(o *Options) { o.Durable = false })
 	if n := countEvents(t, b); n != 20 {
 		t.Errorf("the stream has %d events, want 20", n)
 	}
@@ -248,10 +204,7 @@ func TestCheckpointAheadOfTheStream(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)
 	start(t, b)
-	consumer, err := b.EventsConsumer(soon(t), "orders", EventsConsumerOptions{Sources: []string{"shop"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	consumer := consume(t, b, "orders", EventsConsumerOptions{})
 	add(t, b, orders(1, 10)...)
 	ackAll(t, b, take(t, consumer, 10))
 	b.save(soon(t))
@@ -270,15 +223,7 @@ func TestCheckpointAheadOfTheStream(t *testing.T) {
 	for range 2 { // what was put back and not handled is there after the next start too
 		b = open(t, before)
 		again := copyFolder(t, before)
-		if consumer, err = b.EventsConsumer(soon(t), "orders", EventsConsumerOptions{Sources: []string{"shop"}}); err != nil {
-			t.Fatal(err)
-		}
-		messages := take(t, consumer, 20)
-		for i, m := range messages {
-			if e, err := m.Event(); err != nil || e.ID != fmt.Sprintf("order-%d", 11+i) {
-				t.Fatalf("event %d is %v, %v", 11+i, e, err)
-			}
-		}
+		takeOrders(t, consume(t, b, "orders", EventsConsumerOptions{}), 11, 30)
 		shut(t, b)
 		before = again
 	}
@@ -286,13 +231,7 @@ func TestCheckpointAheadOfTheStream(t *testing.T) {
 
 // A start that cannot put everything back leaves the journal as it is.
 func TestJournalOutlivesAFailedStart(t *testing.T) {
-	dir := t.TempDir()
-	b := open(t, dir)
-	start(t, b)
-	before := copyFolder(t, dir)
-	add(t, b, orders(1, 20)...)
-	replace(t, before, copyFolder(t, dir), "journal")
-
+	before := journalAhead(t)
 	records := journalOf(t, before, func(j *journal, records []entry) {
 		j.begin(records[len(records)-1].turn + 1)
 		nowhere := &nats.Msg{Subject: "nowhere", Data: []byte("no stream takes it")}
@@ -321,12 +260,50 @@ func TestJournalForgetsEarlierRuns(t *testing.T) {
 	shut(t, b)
 	b = open(t, dir)
 	add(t, b, order(11))
-	records, err := b.journal.read()
+	records := recordsOf(t, b.journal)
+	if len(records) != 1 {
+		t.Errorf("the journal holds %d records, want the one of this run", len(records))
+	}
+}
+
+// journalAhead is a data folder whose journal holds the orders 1 to 20, and whose
+// streams are from before them.
+func journalAhead(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	before := copyFolder(t, dir)
+	add(t, b, orders(1, 20)...)
+	replace(t, before, copyFolder(t, dir), "journal")
+	return before
+}
+
+func recordsOf(t testing.TB, j *journal) []entry {
+	t.Helper()
+	records, err := j.read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(records) != 1 {
-		t.Errorf("the journal holds %d records, want the one of this run", len(records))
+	return records
+}
+
+// takeOrders wants a consumer to be given some orders next, in their order.
+func takeOrders(t testing.TB, c *Consumer, from, to int) {
+	t.Helper()
+	var ids, want []string
+	for _, m := range take(t, c, to-from+1) {
+		e, err := m.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, e.ID)
+	}
+	for _, o := range orders(from, to) {
+		want = append(want, o.ID)
+	}
+	if !slices.Equal(ids, want) {
+		t.Fatalf("the pipeline is given %v, want orders %d to %d", ids, from, to)
 	}
 }
 
@@ -337,12 +314,9 @@ func journalOf(t *testing.T, dir string, change func(*journal, []entry)) []entry
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := j.read()
-	if err == nil {
-		change(j, records)
-		err = j.close()
-	}
-	if err != nil {
+	records := recordsOf(t, j)
+	change(j, records)
+	if err := j.close(); err != nil {
 		t.Fatal(err)
 	}
 	return records

@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -52,7 +54,14 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
-	return d.message(n.workSubject(w), workID(w)), nil
+	return d.message(n.workSubject(w), handOverID(workID(w))), nil
+}
+
+// handOverID is the id a hand-over has in place of its name. The server keeps it
+// in memory for as long as handOverWindow, so it is short.
+func handOverID(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // workID names a hop of a delivery.
@@ -113,7 +122,7 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	id := strings.Join([]string{
 		l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason,
 	}, "/")
-	return d.message(n.deadSubject(l), id), nil
+	return d.message(n.deadSubject(l), handOverID(id)), nil
 }
 
 func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Time) (*Dead, error) {

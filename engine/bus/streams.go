@@ -31,7 +31,7 @@ const maxLog = 64 << 20
 const minDisk = 64 << 20
 
 // handOverWindow is how long a hand-over is remembered by its id, which takes
-// some 200 bytes of memory. A stage that crashed repeats what it had begun within
+// some 120 bytes of memory. A stage that crashed repeats what it had begun within
 // seconds of the restart; one that is not answered tries again as soon.
 const handOverWindow = 2 * time.Minute
 

@@ -1,7 +1,6 @@
 package stage
 
 import (
-	"container/heap"
 	"slices"
 	"time"
 
@@ -21,8 +20,6 @@ type lane struct {
 	stored    time.Time // when the store got it
 	notBefore time.Time // when it may be attempted next
 	booked    bool      // it has its place in the rate of its key
-
-	index int // in the timeline
 }
 
 // laneID tells lanes apart. A delivery without a key is alone in its lane.
@@ -82,34 +79,5 @@ func (l *lane) insert(e entry) {
 	l.queue[at] = e
 }
 
-// timeline is lanes whose head waits, the one to go first at its top.
-type timeline []*lane
-
-func (t timeline) Len() int           { return len(t) }
-func (t timeline) Less(i, j int) bool { return t[i].notBefore.Before(t[j].notBefore) }
-func (t timeline) Swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].index, t[j].index = i, j
-}
-
-func (t *timeline) Push(x any) {
-	l := x.(*lane)
-	l.index = len(*t)
-	*t = append(*t, l)
-}
-
-func (t *timeline) Pop() any {
-	old := *t
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*t = old[:len(old)-1]
-	return l
-}
-
-// due takes a lane whose head need not wait any more; nil when there is none.
-func (t *timeline) due(now time.Time) *lane {
-	if len(*t) == 0 || (*t)[0].notBefore.After(now) {
-		return nil
-	}
-	return heap.Pop(t).(*lane)
-}
+// before tells whether the head of a lane may be attempted before that of another one.
+func (l *lane) before(other *lane) bool { return l.notBefore.Before(other.notBefore) }

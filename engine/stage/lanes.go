@@ -26,7 +26,7 @@ type lanes struct {
 	mu       sync.Mutex
 	all      map[laneID]*lane
 	ready    []*lane
-	waiting  timeline
+	waiting  agenda[*lane]
 	held     map[*lane]struct{}
 	read     uint64              // the sequence up to which the queue was read
 	bytes    int                 // of the deliveries that are held whole
@@ -278,7 +278,8 @@ func (l *lanes) count() int {
 func (l *lanes) promote(now time.Time) (ready bool, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for of := l.waiting.due(now); of != nil; of = l.waiting.due(now) {
+	for len(l.waiting) > 0 && !l.waiting[0].notBefore.After(now) {
+		of := heap.Pop(&l.waiting).(*lane)
 		of.state = laneReady
 		l.ready = append(l.ready, of)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -346,6 +347,39 @@ func TestAnAttemptThatTakesTooLongIsOver(t *testing.T) {
 	v := target.deliver(t.Context(), []*event.Delivery{eventtest.Numbered(1)})
 	if len(v) != 1 || v[0].Err == nil || event.IsPermanent(v[0].Err) || v[0].Err.Error() != "no answer within 1ms (timeout)" {
 		t.Errorf("got %v", v)
+	}
+}
+
+// An attempt that takes longer than the server leaves a message in hand is not
+// made a second time beside the first.
+func TestASlowAttemptIsMadeOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds; run without -short")
+	}
+	for name, r := range map[string]*Rules{"in any order": rules(to("all", nil, "a")), "in their order": ordered(rules(to("all", nil, "a")))} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLine(t, t.TempDir(), r).force()
+			var begun atomic.Int32
+			a := eventtest.Recorder{Judge: func(ctx context.Context, _ *event.Delivery) event.Verdict {
+				begun.Add(1)
+				select {
+				case <-time.After(AckWait + AckWait/4):
+				case <-ctx.Done():
+				}
+				return event.Verdict{Err: ctx.Err()}
+			}}
+			l.sink("a", &a, func(t *Target) { t.Timeout, t.Concurrency, t.BatchSize = 10*AckWait, 4, 1 })
+			l.acceptKeys(1, 1)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if _, err := a.Wait(ctx, 1); err != nil {
+				t.Fatal(err)
+			}
+			if n := begun.Load(); n != 1 {
+				t.Errorf("%d attempts were begun", n)
+			}
+		})
 	}
 }
 

@@ -25,7 +25,7 @@ func heldCause(sequence uint64) string  { return causeHeld + strconv.FormatUint(
 type marks struct {
 	byName  map[string]uint64
 	waiting map[uint64]bus.HeldMark
-	due     dues
+	due     agenda[due]
 }
 
 func newMarks() marks {
@@ -85,25 +85,10 @@ type due struct {
 	at       time.Time
 }
 
-// dues is a heap, the first that goes on is on top; of several, the one held first.
-type dues []due
-
-func (h dues) Len() int { return len(h) }
-func (h dues) Less(i, j int) bool {
-	if h[i].at.Equal(h[j].at) {
-		return h[i].sequence < h[j].sequence
+// before tells which goes on first; of several, the one held first.
+func (d due) before(other due) bool {
+	if d.at.Equal(other.at) {
+		return d.sequence < other.sequence
 	}
-	return h[i].at.Before(h[j].at)
-}
-func (h dues) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push is part of [heap.Interface].
-func (h *dues) Push(x any) { *h = append(*h, x.(due)) }
-
-// Pop is part of [heap.Interface].
-func (h *dues) Pop() any {
-	last := len(*h) - 1
-	d := (*h)[last]
-	*h = (*h)[:last]
-	return d
+	return d.at.Before(other.at)
 }
