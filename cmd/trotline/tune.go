@@ -61,7 +61,7 @@ const (
 	roomy = 96 << 20
 	// The collector's percentage (GOGC) as Go has it, the lowest that is set, and
 	// the highest: more saves nothing, because fresh memory costs too.
-	usualPercent, leastPercent, mostPercent = 100, 25, 300
+	usualPercent, leastPercent, mostPercent = 100, 10, 300
 	// oftenCollected is how many collections in a second are many.
 	oftenCollected = 3
 )

@@ -15,7 +15,8 @@ func TestCollectorPercent(t *testing.T) {
 		{96, 30, 100},
 		{192, 30, 50},  // large bodies, or many ids
 		{192, 180, 93}, // what steps remember
-		{1024, 30, 25},
+		{512, 30, 18},
+		{2048, 30, 10},
 		{1024, 1024, 100},
 	} {
 		if got := collectorPercent(c.live<<20, c.scan<<20); got != int(c.want) {
@@ -32,7 +33,7 @@ func TestCollectorHasRoomInABurst(t *testing.T) {
 		now    heap
 		want   int
 	}{
-		{0, little, 100}, {3, little, 100}, {4, little, 240}, {4, much, 25}, {0, much, 25}, {0, little, 100},
+		{0, little, 100}, {3, little, 100}, {4, little, 240}, {4, much, 24}, {0, much, 24}, {0, little, 100},
 	} {
 		step.now.cycles = step.cycles
 		if got := c.next(heap{}, step.now); got != step.want {
