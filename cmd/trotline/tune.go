@@ -17,17 +17,52 @@ func tuneRuntime() {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		go tuneCollector()
+		go tuneMemory()
 	}
+}
+
+// tuneMemory looks at the heap each second.
+func tuneMemory() {
+	c, l := collector{percent: usualPercent}, lull{}
+	var before heap
+	for range time.Tick(time.Second) {
+		now := readHeap()
+		if percent := c.next(before, now); percent != c.percent {
+			debug.SetGCPercent(percent)
+			c.percent = percent
+		}
+		debug.SetMemoryLimit(memoryLimit(now.live))
+		if l.over(before, now) {
+			giveBack()
+		}
+		before = now
+	}
+}
+
+// heap is what the runtime says of it.
+type heap struct {
+	cycles uint64 // collections since the start
+	made   uint64 // bytes since the start
+	live   uint64 // bytes that the last collection has found in use
+	scan   uint64 // bytes that a collection has to look at: what has no pointers costs it nothing
+}
+
+func readHeap() heap {
+	s := []metrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"},
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"},
+	}
+	metrics.Read(s)
+	return heap{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64(), s[3].Value.Uint64()}
 }
 
 const (
 	// roomy is the garbage that may gather in a burst, where Go would let gather
-	// as much as is in use, which is little.
+	// as much as is in use, which is little, or with large bodies much.
 	roomy = 96 << 20
-	// The collector's percentage (GOGC) as Go has it, and the highest that is set:
-	// more saves nothing, because fresh memory costs too.
-	usualPercent, mostPercent = 100, 300
+	// The collector's percentage (GOGC) as Go has it, the lowest that is set, and
+	// the highest: more saves nothing, because fresh memory costs too.
+	usualPercent, leastPercent, mostPercent = 100, 10, 300
 	// frugal is the memory an engine gets along with, as long as no more than two
 	// thirds of it is in use: before it takes more, it collects garbage.
 	frugal = 240 << 20
@@ -35,34 +70,66 @@ const (
 	oftenCollected = 3
 )
 
-// tuneCollector lets more garbage gather while much is made, which halves what
-// the collector takes of the processor, and takes it back after that. Where much
-// is in use it lets gather less than Go would, which is as much again.
-func tuneCollector() {
-	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}}
-	percent := usualPercent
-	var before uint64
-	debug.SetMemoryLimit(frugal)
-	for range time.Tick(time.Second) {
-		metrics.Read(sample)
-		cycles, live := sample[0].Value.Uint64(), sample[1].Value.Uint64()
-		debug.SetMemoryLimit(memoryLimit(live))
-		want := usualPercent
-		// With room the same garbage makes fewer collections.
-		if (cycles-before)*uint64(percent) > oftenCollected*usualPercent {
-			want = collectorPercent(live)
-		}
-		before = cycles
-		if want != percent {
-			debug.SetGCPercent(want)
-			percent = want
-		}
+// collector lets more garbage gather while much is made, which halves what the
+// collector takes of the processor, and takes it back after that.
+type collector struct{ percent int }
+
+// next is the percentage for the next second.
+func (c collector) next(before, now heap) int {
+	percent := collectorPercent(now.live, now.scan)
+	// With room the same garbage makes fewer collections.
+	if (now.cycles-before.cycles)*uint64(c.percent) > oftenCollected*usualPercent {
+		return percent
 	}
+	return min(percent, usualPercent)
 }
 
-// collectorPercent is the percentage that lets roomy gather on top of what is in use.
-func collectorPercent(live uint64) int {
-	return int(min(max(100*roomy/max(live, 1), usualPercent), mostPercent))
+// collectorPercent is the percentage that lets roomy gather on top of what is in
+// use, or as much as a collection has to look at, if that is more.
+func collectorPercent(live, scan uint64) int {
+	return int(min(max(100*max(roomy, scan)/max(live, 1), leastPercent), mostPercent))
+}
+
+const (
+	// burst is how much is made before it is worth giving memory back.
+	burst = 64 << 20
+	// calm is how little is made in a second in which next to nothing happens.
+	calm = 4 << 20
+	// shortLull is how many such seconds end a burst. After longLull the store has
+	// let go of its caches too (nats-server, filestore.go, CacheExpire).
+	shortLull, longLull = 3, 15
+)
+
+// lull tells when a burst is over.
+type lull struct {
+	made    uint64 // since memory was given back
+	seconds int    // for which it has been calm
+}
+
+// over tells whether memory is to be given back now.
+func (l *lull) over(before, now heap) bool {
+	made := now.made - before.made
+	l.made += made
+	if made > calm {
+		l.seconds = 0
+		return false
+	}
+	l.seconds++
+	switch {
+	case l.seconds == shortLull:
+		return l.made >= burst
+	case l.seconds == longLull && l.made >= burst:
+		l.made = 0
+		return true
+	}
+	return false
+}
+
+// giveBack gives the system what a burst has left. What lies in pools goes with
+// the second collection.
+func giveBack() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // memoryLimit is the memory that is enough for what is in use. It grows with

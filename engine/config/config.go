@@ -62,7 +62,7 @@ type Server struct {
 // Limits bound what senders can take up. A zero, but for MaxBody, is the door's default.
 type Limits struct {
 	MaxBody       event.Size     `yaml:"max_body" min:"1B" max:"31MiB" doc:"the largest body a source takes that has no max_body itself (5MiB)"`
-	Bodies        event.Size     `yaml:"bodies" min:"32MiB" doc:"the memory for all bodies that are being received (256MiB)"`
+	Bodies        event.Size     `yaml:"bodies" min:"32MiB" doc:"the memory for all bodies that are being received (256MiB); those of 64KiB and more that are stored at once take a sixteenth of it"`
 	Header        event.Size     `yaml:"header" min:"4KiB" max:"1MiB" doc:"the largest header of a request, all of its lines (64KiB)"`
 	HeaderLines   int            `yaml:"header_lines" min:"16" max:"10000" doc:"how many lines a request's header may have (128)"`
 	Requests      int            `yaml:"requests" min:"1" doc:"how many requests are handled at once (4096)"`

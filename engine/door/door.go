@@ -77,6 +77,7 @@ type Door struct {
 	refused     func(from event.Source, r *event.Request, why *event.Refusal)
 	requests    semaphore
 	bodies      semaphore
+	turns       turns
 	decoders    chan struct{} // holds one for each body being decoded
 	connections atomic.Int64  // open now
 	buckets     *buckets
@@ -106,6 +107,7 @@ func New(o Options) *Door {
 		refused:  o.Refused,
 		requests: newSemaphore(limits.Requests),
 		bodies:   newSemaphore(limits.Bodies),
+		turns:    newTurns(limits.Bodies),
 		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		buckets:  newBuckets(limits.Clients),
 		busy:     make(map[string]*atomic.Int64),

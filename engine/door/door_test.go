@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -416,6 +417,46 @@ func TestInFlightLimits(t *testing.T) {
 	// What was taken up is given back.
 	if status, _, body := do(t, c, post(t, "http://"+addr+"/hooks/shop", strings.Repeat("e", 900))); status != 202 {
 		t.Errorf("afterwards: answered %d %s", status, body)
+	}
+}
+
+// TestLargeBodiesTakeTurns keeps every turn to itself: a small body passes, a
+// large one waits, and gets 503 when the door is abandoned.
+func TestLargeBodiesTakeTurns(t *testing.T) {
+	d, addr := listen(t, Options{Store: newMemory(1), Table: table(t, 1, Settings{}, Route{})})
+	c := client(t)
+	send := func(size int) int {
+		status, _, _ := do(t, c, post(t, "http://"+addr+"/hooks/shop", strings.Repeat("a", size)))
+		return status
+	}
+	mine := 2 * d.turns.limit // more than there is: all of it
+	if err := d.turns.take(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	if status := send(largeBody - 1); status != 202 {
+		t.Errorf("a small body was answered %d", status)
+	}
+	var over atomic.Bool
+	large := make(chan int)
+	go func() {
+		status := send(largeBody)
+		if !over.Load() {
+			t.Error("a large body did not wait for its turn")
+		}
+		large <- status
+	}()
+	over.Store(true)
+	d.turns.end(mine)
+	if status := <-large; status != 202 {
+		t.Errorf("a large body was answered %d when its turn had come", status)
+	}
+	if err := d.turns.take(t.Context(), mine); err != nil { // everything was given back
+		t.Fatal(err)
+	}
+	go func() { large <- send(largeBody) }()
+	d.abandon()
+	if status := <-large; status != 503 {
+		t.Errorf("a large body was answered %d when the door was abandoned", status)
 	}
 }
 

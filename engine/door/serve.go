@@ -203,7 +203,7 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 		if receipt.Unwanted != "" {
 			return v.unwanted(receipt), nil
 		}
-		a, err := v.keep(receipt)
+		a, err := v.inTurn(receipt, body)
 		var refusal *event.Refusal
 		switch {
 		case err == nil:
@@ -246,6 +246,19 @@ func (v *visit) unwanted(receipt *event.Receipt) answer {
 	a := answerTo(receipt, false)
 	v.door.observer.Refused(v.route.Source, receipt.Unwanted, a.status)
 	return a
+}
+
+// inTurn stores what a receipt holds, when it is its turn.
+func (v *visit) inTurn(receipt *event.Receipt, body []byte) (answer, error) {
+	size := int64(len(body))
+	if v.decoded != nil {
+		size = max(size, int64(len(v.decoded.bytes)))
+	}
+	if err := v.door.turns.take(v.door.working, size); err != nil {
+		return answer{}, err
+	}
+	defer v.door.turns.end(size)
+	return v.keep(receipt)
 }
 
 // keep stores what a receipt holds.

@@ -223,11 +223,13 @@ func (c *compiler) timestamp() error {
 
 func (c *compiler) content() error {
 	s := c.scheme
-	if s.algorithm.family == tokens || s.algorithm.family == jwts {
-		if c.def.Content != "" {
-			return wrong("content", "leave it out", "a token signs nothing else")
-		}
+	switch {
+	case c.def.Content == "" && (s.algorithm.family == tokens || s.algorithm.family == jwts):
 		return nil
+	case s.algorithm.family == tokens:
+		return wrong("content", "leave it out", "a token signs nothing else")
+	case s.tokenIsBody():
+		return wrong("content", "leave it out", "the body is the token, with what it signs")
 	}
 	hashed := s.algorithm.family == macs || s.algorithm.family == digests
 	t, err := c.template("content", c.def.Content, func(p place) bool { return p.kind != inClaim && (p.kind != atSecret || hashed) })

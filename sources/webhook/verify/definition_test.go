@@ -101,6 +101,12 @@ func TestCompileRefuses(t *testing.T) {
 			*d = Definition{Algorithm: "jwt-hs256", Signature: SignatureDefinition{At: Places{"header:X"}}}
 		}, "require: the body is not signed (require a claim that is a hash of it"},
 		{func(d *Definition) {
+			*d = Definition{Algorithm: "jwt-hs256", Content: "{body}", Signature: SignatureDefinition{At: Places{"body"}}}
+		}, "content: the body is the token, with what it signs (leave it out)"},
+		{func(d *Definition) {
+			*d = Definition{Algorithm: "jwt-hs256", Content: "{secret}{body}", Signature: SignatureDefinition{At: Places{"header:X"}}}
+		}, "content: {secret} cannot stand here"},
+		{func(d *Definition) {
 			*d = Definition{Algorithm: "jwt-hs256", Signature: SignatureDefinition{At: Places{"header:X", "body"}}}
 		}, "signature.at[1]: body is not a place for a signature"},
 		{func(d *Definition) {

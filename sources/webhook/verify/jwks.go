@@ -68,7 +68,7 @@ type keyAnswer struct {
 func (k *keySource) proves(q *reading) (bool, error) {
 	var failed error
 	proven := q.scheme.anySignature(q, func(s *Scheme, text string) bool {
-		token, ok := s.parseJWT(text)
+		token, ok := q.parseJWT(text)
 		if !ok {
 			return false
 		}

@@ -23,21 +23,40 @@ type jwtKey struct{ key any }
 
 func (k jwtKey) proves(q *reading) (bool, error) {
 	return q.scheme.anySignature(q, func(s *Scheme, text string) bool {
-		token, ok := s.parseJWT(text)
+		token, ok := q.parseJWT(text)
 		return ok && q.takeClaims(token, k.key)
 	}), nil
 }
 
-func (s *Scheme) parseJWT(text string) (*jose.JSONWebSignature, bool) {
-	token, err := jose.ParseSignedCompact(strings.TrimSpace(text), []jose.SignatureAlgorithm{s.algorithm.jwt})
+// parseJWT reads a token that is signed by the scheme's algorithm.
+func (q *reading) parseJWT(text string) (*jose.JSONWebSignature, bool) {
+	s := q.scheme
+	allowed := []jose.SignatureAlgorithm{s.algorithm.jwt}
+	if !s.detached() {
+		token, err := jose.ParseSignedCompact(strings.TrimSpace(text), allowed)
+		return token, err == nil
+	}
+	content, err := s.content.text(q)
+	if err != nil {
+		return nil, false
+	}
+	token, err := jose.ParseDetached(text, []byte(content), allowed)
 	return token, err == nil
 }
 
-// takeClaims verifies a token and keeps its claims.
+// detached tells whether the token's payload is not in it, but in the content (RFC 7515, appendix F).
+func (s *Scheme) detached() bool { return s.algorithm.family == jwts && s.content != nil }
+
+// takeClaims verifies a token and keeps its claims. A detached one has them in its header.
 func (q *reading) takeClaims(token *jose.JSONWebSignature, key any) bool {
 	payload, err := token.Verify(key)
 	if err != nil {
 		return false
+	}
+	if s := q.scheme; s != nil && s.detached() { // an issuer's token belongs to no scheme
+		if payload, err = json.Marshal(token.Signatures[0].Protected.ExtraHeaders); err != nil {
+			return false
+		}
 	}
 	claims, err := event.Decode(event.JSON, payload)
 	if err != nil {
@@ -97,7 +116,11 @@ func (w *signing) signJWT() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.algorithm.jwt, Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
+	signingKey := jose.SigningKey{Algorithm: s.algorithm.jwt, Key: key}
+	if s.detached() {
+		return w.signDetached(signingKey, claims)
+	}
+	signer, err := jose.NewSigner(signingKey, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", fmt.Errorf("cannot sign: %w", err)
 	}
@@ -110,6 +133,29 @@ func (w *signing) signJWT() (string, error) {
 		return "", fmt.Errorf("cannot sign: %w", err)
 	}
 	return token.CompactSerialize()
+}
+
+// signDetached signs the content as it stands (RFC 7797), with the claims in the header.
+func (w *signing) signDetached(key jose.SigningKey, claims any) (string, error) {
+	options := (&jose.SignerOptions{}).WithBase64(false)
+	for name, value := range claims.(map[string]any) {
+		options.WithHeader(jose.HeaderKey(name), value)
+	}
+	signer, err := jose.NewSigner(key, options)
+	if err != nil {
+		return "", fmt.Errorf("cannot sign: %w", err)
+	}
+	q := w.read()
+	defer q.done()
+	content, err := w.scheme.content.text(q)
+	if err != nil {
+		return "", fmt.Errorf("cannot sign: %w", err)
+	}
+	token, err := signer.Sign([]byte(content))
+	if err != nil {
+		return "", fmt.Errorf("cannot sign: %w", err)
+	}
+	return token.DetachedCompactSerialize()
 }
 
 func (w *signing) jwtKey() (any, error) {
@@ -133,9 +179,16 @@ func (w *signing) claims() (any, error) {
 		}
 		claims = body
 	}
-	now := w.request.Time.Unix()
-	claims.(map[string]any)["iat"] = now
-	claims.(map[string]any)["exp"] = now + 300
+	if now := w.request.Time.Unix(); !w.scheme.detached() {
+		claims.(map[string]any)["iat"] = now
+		claims.(map[string]any)["exp"] = now + 300
+	}
+	var err error
+	if t := w.scheme.time; t != nil && t.place.kind == inClaim && !t.place.same(issuedAt) {
+		if claims, err = set(claims, t.place.path, t.unit.write(w.request.Time)); err != nil {
+			return nil, err
+		}
+	}
 	for i := range w.scheme.required {
 		e := &w.scheme.required[i]
 		if e.place.kind != inClaim {
@@ -155,6 +208,9 @@ func (w *signing) claims() (any, error) {
 	return claims, nil
 }
 
+// issuedAt is the time of a token by RFC 7519: a number.
+var issuedAt = place{kind: inClaim, path: []string{"iat"}}
+
 // tokenIsBody tells whether the whole body is a token, and the event what it claims.
 func (s *Scheme) tokenIsBody() bool {
 	return s.algorithm.family == jwts && s.at[0].isBody()
@@ -166,7 +222,9 @@ func (v *Signed) Payload(r *event.Request) ([]byte, bool) {
 	if !s.tokenIsBody() {
 		return nil, false
 	}
-	token, ok := s.parseJWT(string(r.Body))
+	q := s.read(r, v.inputs)
+	defer q.done()
+	token, ok := q.parseJWT(string(r.Body))
 	if !ok {
 		return nil, false
 	}

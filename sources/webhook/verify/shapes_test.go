@@ -67,6 +67,7 @@ jwt_iat:        {algorithm: jwt-hs512, signature: {at: header:Authorization, tag
 jwt_rs256:      {algorithm: jwt-rs256, unsigned_body: true, signature: {at: header:Authorization, tag: "Bearer "}, inputs: {audience: "who it is for"}, require: [{at: "claim:aud", is: "{input:audience}"}]}
 jwt_es256:      {algorithm: jwt-es256, signature: {at: header:X-Token}, require: [{at: "claim:request_body_sha256", is: "{body | sha256 | hex}"}]}
 jwt_eddsa:      {algorithm: jwt-eddsa, signature: {at: header:X-Token}, require: [{at: "claim:sum", is: "{body | sha256 | base64}"}]}
+jws_detached:   {algorithm: jwt-rs256, content: "{body}", signature: {at: header:X-Sig}, timestamp: {at: "claim:ts", unit: s, tolerance: 5m}}
 jwt_body:       {algorithm: jwt-rs256, signature: {at: body}}
 `
 

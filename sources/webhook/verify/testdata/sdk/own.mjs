@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { millis, rfc3339, seconds } from './clock.mjs'
-import { jwt, keys, publicKey } from './signing.mjs'
+import { detached, jwt, keys, keySet, publicKey } from './signing.mjs'
 
 const json = { 'Content-Type': 'application/json' }
 const form = { 'Content-Type': 'application/x-www-form-urlencoded' }
@@ -236,11 +236,16 @@ function tokens() {
   const own = (preset, v) => ({ preset, grade: 'own', source: 'a JSON Web Signature by node:crypto', now: rfc3339, ...v })
   const plaid = '{\n  "environment": "sandbox",\n  "error": null,\n  "item_id": "eVBnVMp7zdTJLkRNr33Rs6zr7KNJqBFL9DrE6",\n  "webhook_code": "DEFAULT_UPDATE",\n  "webhook_type": "TRANSACTIONS"\n}'
   const kid = 'bfbd5111-8e33-4643-8ced-b2e642a72f3c', netlify = '{"id":"5f3e7a1c","state":"ready","name":"köln"}', fusion = '{"event":{"id":"c5d5b7a0-9f3a-4b0c-8c6a-5d1e2f3a4b5c","type":"user.create","createInstant":1768478400000}}'
+  const contact = '{"name":"Jörg"}'
   const secret = preset => `${preset}-signing-secret-0123456789`
   return [
     own('plaid', {
       secret: publicKey.p256.toString('base64'), private_key: keys.p256, body: plaid, type: 'TRANSACTIONS.DEFAULT_UPDATE',
       headers: { ...json, 'Plaid-Verification': jwt({ alg: 'ES256', kid, typ: 'JWT' }, { iat: Number(seconds), request_body_sha256: digest(plaid, 'hex') }) },
+    }),
+    own('constant_contact', {
+      private_key: keys.rsa, body: contact, fetch: { 'https://developer.constantcontact.com/.well-known/jwks.json': keySet('webhooks') },
+      headers: { ...json, 'X-CTCT-WEBHOOK-SIG': detached({ alg: 'RS256', ts: Number(seconds) }, contact) },
     }),
     own('netlify', { secret: secret('netlify'), body: netlify, headers: { ...json, 'X-Webhook-Signature': jwt({ alg: 'HS256', typ: 'JWT' }, { iss: 'netlify', sha256: digest(netlify, 'hex') }, secret('netlify')) } }),
     own('fusionauth', {

@@ -40,6 +40,12 @@ export function jwt(header, claims, key) {
   return `${content}.${signers[header.alg](content, key)}`
 }
 
+// detached is a JWS over a body that is not in it, nor encoded (RFC 7797).
+export function detached(header, body) {
+  const head = part({ ...header, b64: false, crit: ['b64'] })
+  return `${head}..${signers[header.alg](`${head}.${body}`)}`
+}
+
 // multipart is a form of fields alone.
 export function multipart(boundary, fields) {
   const parts = Object.entries(fields).map(([name, value]) =>
