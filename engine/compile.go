@@ -158,10 +158,18 @@ func compileRoutes(routes []config.Route) []stage.Route {
 	for i, r := range routes {
 		compiled[i] = stage.Route{Name: r.Name, When: r.When, Chain: r.Chain, Hops: make([]stage.Hop, len(r.Hops))}
 		for j, h := range r.Hops {
-			compiled[i].Hops[j] = stage.Hop{Sink: h.Sink, When: h.When, Map: h.Map}
+			compiled[i].Hops[j] = compileHop(h)
 		}
 	}
 	return compiled
+}
+
+func compileHop(h config.Hop) stage.Hop {
+	hop := stage.Hop{Sink: h.Sink, When: h.When, Map: h.Map, OnFailure: stage.OnFailure{Continue: h.Continue}}
+	for _, to := range h.FailsTo {
+		hop.OnFailure.To = append(hop.OnFailure.To, compileHop(to))
+	}
+	return hop
 }
 
 func problemAt(at config.Position, format string, args ...any) config.Problem {

@@ -23,6 +23,11 @@ type Answer struct {
 	Status int               `json:"status,omitempty"`
 	Header map[string]string `json:"headers,omitempty"` // names in lower case
 	Body   []byte            `json:"body,omitempty"`    // at most MaxAnswer bytes
+
+	// Of a delivery that failed for good, and that its chain went on without or
+	// handed on. The stage writes them, no sink does.
+	Error  string `json:"error,omitempty"`
+	Reason string `json:"reason,omitempty"` // one word: refused, exhausted, …
 }
 
 // MaxAnswer is how many bytes of an answer's body are kept.

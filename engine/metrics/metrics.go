@@ -28,14 +28,15 @@ type Metrics struct {
 	remembered *prometheus.GaugeVec
 	held       *prometheus.GaugeVec
 
-	delivered *prometheus.CounterVec
-	retried   *prometheus.CounterVec
-	dead      *prometheus.CounterVec
-	attempt   *prometheus.HistogramVec
-	journey   *prometheus.HistogramVec
-	inFlight  *prometheus.GaugeVec
-	breaker   *prometheus.GaugeVec
-	opened    *prometheus.CounterVec
+	delivered  *prometheus.CounterVec
+	retried    *prometheus.CounterVec
+	dead       *prometheus.CounterVec
+	failedOver *prometheus.CounterVec
+	attempt    *prometheus.HistogramVec
+	journey    *prometheus.HistogramVec
+	inFlight   *prometheus.GaugeVec
+	breaker    *prometheus.GaugeVec
+	opened     *prometheus.CounterVec
 
 	generation   prometheus.Gauge
 	reloadOK     prometheus.Gauge
@@ -74,6 +75,7 @@ func New() *Metrics {
 	m.delivered = m.counter("delivered_total", "Deliveries a sink has confirmed.", "sink", "pipeline", "route")
 	m.retried = m.counter("retried_total", "Attempts that failed and will be made again.", "sink", "pipeline", "route")
 	m.dead = m.counter("dead_total", "Events and deliveries that became dead letters; at is the sink or the step, class whose fault it is.", "pipeline", "at", "reason", "class")
+	m.failedOver = m.counter("failed_over_total", "Deliveries that failed for good and were handed to other sinks, as on_failure says.", "sink", "pipeline", "route", "reason")
 	m.attempt = m.histogram("attempt_seconds", "One call of a sink.", "sink")
 	m.journey = m.histogram("delivery_seconds", "From the acceptance of an event to the sink's confirmation.", "sink")
 	m.inFlight = m.gauge("in_flight", "Deliveries a sink is attempting now.", "sink")
@@ -207,6 +209,11 @@ func (m *Metrics) Retried(sink, pipeline, route string) {
 // whose side the cause lies.
 func (m *Metrics) Dead(pipeline, at, reason, class string) {
 	m.dead.WithLabelValues(pipeline, at, reason, class).Inc()
+}
+
+// FailedOver counts a delivery that failed for good and was handed to other sinks.
+func (m *Metrics) FailedOver(sink, pipeline, route, reason string) {
+	m.failedOver.WithLabelValues(sink, pipeline, route, reason).Inc()
 }
 
 // Attempted records one call of a sink.

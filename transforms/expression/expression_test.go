@@ -161,8 +161,9 @@ func TestResults(t *testing.T) {
 		"crm": {Status: 201, Header: map[string]string{"location": "/1", "content-type": "application/json"}, Body: []byte(`{"id": 12345678901234567}`)},
 		"old": {Header: map[string]string{"content-type": "text/plain"}, Body: []byte(`12`)},
 		"cut": {Status: 200, Body: []byte(`{"id": `)},
+		"bad": {Status: 422, Error: "it answered 422", Reason: "refused"},
 	}
-	scope := event.Scope{Results: []string{"crm", "old", "cut", "none"}}
+	scope := event.Scope{Results: []string{"crm", "old", "cut", "bad", "none"}}
 	for _, c := range []struct{ text, want string }{
 		{`results.crm.status`, `201`},
 		{`results.crm.headers.Location`, `"/1"`},
@@ -174,7 +175,10 @@ func TestResults(t *testing.T) {
 		{`results.old.status`, `null`},
 		{`results.cut.body`, `"{\"id\": "`},
 		{`results.none.body.x`, `null`},
-		{`keys(results)`, `["crm","cut","old"]`},
+		{`keys(results)`, `["bad","crm","cut","old"]`},
+		{`results.crm.error`, `null`},
+		{`results.bad.reason + ": " + results.bad.error`, `"refused: it answered 422"`},
+		{`results.bad`, `{"body":null,"error":"it answered 422","headers":{},"reason":"refused","status":422}`},
 		{`map(["crm"], results[#].status)`, `[201]`},
 	} {
 		got, err := compileTest(t, c.text, scope).Eval(testEvent(), results)

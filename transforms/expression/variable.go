@@ -47,7 +47,7 @@ var variables = []variable{
 	{name: "replayed", doc: "whether it is a stored event that is replayed", kind: boolType, later: true,
 		load: func(f *frame) (any, error) { return f.event.Replay != "", nil }},
 	{name: "original", doc: "the body before the steps", later: true, load: (*frame).original, field: (*frame).originalField},
-	{name: "results", doc: "what earlier sinks of the chain answered: results.crm.status, .headers, .body", view: true,
+	{name: "results", doc: "what earlier sinks of the chain answered: results.crm.status, .headers, .body; of a delivery that failed also .error and .reason", view: true,
 		load: func(f *frame) (any, error) { return f.allAnswers(), nil }},
 	{name: "env", doc: "the environment's variables: env.NAME"},
 }
