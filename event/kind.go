@@ -29,7 +29,7 @@ import (
 //
 // Fields may be string, bool, int, float64, []T, map[string]T, a pointer to a
 // struct (nil when left out), a struct, and the types of this package: [Secret],
-// [Duration], [Size], [Rate], [Path], [File], [Expr], [Template], *[Mapping] and [Format].
+// [Duration], [Size], [Rate], [Path], [File], [Expr], [Template], *[Mapping], [AnswerRule] and [Format].
 // A settings type may be a [Validator] for what types cannot say.
 type Kinds struct {
 	Sources    []SourceKind

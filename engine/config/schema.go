@@ -144,6 +144,8 @@ func typeSchema(t reflect.Type, tag reflect.StructTag) map[string]any {
 	switch t {
 	case exprType: // true and 5 are expressions too
 		return map[string]any{"type": []string{"string", "boolean", "number"}}
+	case answerType:
+		return map[string]any{"type": []string{"string", "boolean", "integer"}}
 	case mappingType, rawType:
 		return map[string]any{}
 	case durationType:
