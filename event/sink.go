@@ -59,6 +59,14 @@ type Closer interface {
 	Close(ctx context.Context) error
 }
 
+// Looker is implemented by sinks that keep rows which can be looked up.
+type Looker interface {
+	// Lookup is the row with a key, the values of its columns in their order: an
+	// object as JSON, or null where there is no such row. A [Permanent] error says
+	// that there can be none. It is safe for concurrent use.
+	Lookup(ctx context.Context, key []any) ([]byte, error)
+}
+
 // VerdictAll is the same verdict for each of n deliveries.
 func VerdictAll(n int, err error) []Verdict {
 	v := make([]Verdict, n)

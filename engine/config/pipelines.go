@@ -199,6 +199,9 @@ func (r *pipelineReader) step(i int, n *yaml.Node) {
 	r.out.Steps = append(r.out.Steps, Step{
 		Name: fmt.Sprintf("%s_%d", k.Name, i+1), Kind: k.Name, Settings: settings, Pos: r.file.position(r.file.start(key)),
 	})
+	if t, ok := settings.(event.TableReader); ok {
+		r.readsTable(value, t)
+	}
 	if k.Shape != nil && r.errors == before {
 		r.shape = k.Shape(r.shape, settings)
 	}
@@ -345,13 +348,21 @@ func (r *pipelineReader) hop(n *yaml.Node, results []string, more ...any) (hop H
 	if _, v := child(n, "sink"); v != nil {
 		at = v
 	}
-	_, known := r.names.sinks[w.Sink]
-	switch {
-	case w.Sink == "":
-	case !known:
-		r.addAt(r.file, at, "there is no sink "+r.shown(w.Sink), didYouMean(w.Sink, slices.Sorted(maps.Keys(r.names.sinks))))
-	case r.disabled(r.names.sinks[w.Sink]):
-		r.addAt(r.file, at, "sink "+w.Sink+" is disabled", "enable it, or take it out here")
-	}
+	r.checkSink(w.Sink, at)
 	return Hop{Sink: w.Sink, When: w.When, Map: w.Map, Pos: r.file.position(r.file.start(at))}, at
+}
+
+// checkSink tells whether there is a sink of that name; "" is a problem that was told before.
+func (r *pipelineReader) checkSink(name string, at *yaml.Node) bool {
+	e, known := r.names.sinks[name]
+	switch {
+	case name == "":
+	case !known:
+		r.addAt(r.file, at, "there is no sink "+r.shown(name), didYouMean(name, slices.Sorted(maps.Keys(r.names.sinks))))
+	case r.disabled(e):
+		r.addAt(r.file, at, "sink "+name+" is disabled", "enable it, or take it out here")
+	default:
+		return true
+	}
+	return false
 }

@@ -218,6 +218,19 @@ func (s *Sink) acquire() *Target {
 	}
 }
 
+// Lookup looks a row up in what the sink delivers to, within its timeout.
+func (s *Sink) Lookup(ctx context.Context, key []any) ([]byte, error) {
+	t := s.acquire()
+	defer t.uses.RUnlock()
+	table, ok := t.Sink.(event.Looker)
+	if !ok {
+		return nil, event.Permanentf("the sink %s has no table to look a row up in", s.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
+	defer cancel()
+	return table.Lookup(ctx, key)
+}
+
 // job is a delivery and the message that asked for it.
 type job struct {
 	message  message
