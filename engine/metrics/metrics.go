@@ -26,6 +26,7 @@ type Metrics struct {
 	dropped  *prometheus.CounterVec
 
 	remembered *prometheus.GaugeVec
+	early      *prometheus.CounterVec
 	held       *prometheus.GaugeVec
 
 	delivered  *prometheus.CounterVec
@@ -70,6 +71,7 @@ func New() *Metrics {
 	m.dropped = m.counter("step_failed_dropped_total", "Events dropped because a step failed and on_error says drop.", "pipeline", "step")
 
 	m.remembered = m.gauge("remembered_keys", "Keys a stateful step remembers, or windows it has open.", "pipeline", "step")
+	m.early = m.counter("keys_forgotten_early_total", "Keys that a stateful step had to forget before their time, because it remembered as many as it can.", "pipeline", "step")
 	m.held = m.gauge("held", "Events that wait in the middle of a pipeline.", "pipeline")
 
 	m.delivered = m.counter("delivered_total", "Deliveries a sink has confirmed.", "sink", "pipeline", "route")
@@ -177,6 +179,11 @@ func (m *Metrics) Dropped(pipeline, step string) { m.dropped.WithLabelValues(pip
 // Remembered shows how many keys a step remembers.
 func (m *Metrics) Remembered(pipeline, step string, keys int) {
 	m.remembered.WithLabelValues(pipeline, step).Set(float64(keys))
+}
+
+// ForgottenEarly counts a key that a step had to forget before its time.
+func (m *Metrics) ForgottenEarly(pipeline, step string) {
+	m.early.WithLabelValues(pipeline, step).Inc()
 }
 
 // Forgotten takes back what was shown of a step, or with "" of all steps of a pipeline.
