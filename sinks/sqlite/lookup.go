@@ -34,10 +34,9 @@ func (s *sink) Lookup(ctx context.Context, key []any) ([]byte, error) {
 			return nil
 		}
 		var values []any
-		if values, fault = s.encode(t, &pending{Row: row}); fault != nil {
-			return nil
+		if values, fault = s.encode(t, &pending{Row: row}); fault == nil {
+			found, err = s.find(ctx, db, row.Columns, values)
 		}
-		found, err = s.find(ctx, db, row.Columns, values)
 		return err
 	})
 	switch {
