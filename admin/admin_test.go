@@ -183,6 +183,9 @@ func TestHealth(t *testing.T) {
 	if s.Version != "v1.2.3" || s.Generation != 1 || !s.Ready || s.LastEdit.Result != engine.Applied || len(s.Pipelines) != 2 || len(s.Sinks) != 2 {
 		t.Errorf("the status is %+v", s)
 	}
+	if s.DiskFree == nil || *s.DiskFree == 0 {
+		t.Error("the status does not say how much of the disk is free")
+	}
 	var p admin.Problem
 	w.ask(http.MethodGet, "/api/nothing", http.StatusNotFound, &p)
 	w.ask(http.MethodDelete, "/api/status", http.StatusNotFound, &p)

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +27,16 @@ type Status struct {
 	Pipelines  []StageState  `json:"pipelines"`
 	Sinks      []StageState  `json:"sinks"`
 	Dead       uint64        `json:"dead"` // dead letters, of all pipelines
+	Streams    []StreamState `json:"streams"`
+	DiskFree   *uint64       `json:"disk_free,omitempty"` // bytes, where the store's folder is; not of a cluster
+}
+
+// StreamState is how full a stream of the store is.
+type StreamState struct {
+	Name     string `json:"name"`
+	Messages uint64 `json:"messages"`
+	Bytes    uint64 `json:"bytes"`
+	MaxBytes uint64 `json:"max_bytes,omitempty"`
 }
 
 // SourceState is a source of the configuration in force.
@@ -40,6 +52,8 @@ type StageState struct {
 	Kind     string  `json:"kind,omitempty"`    // of a sink
 	Backlog  uint64  `json:"backlog"`           // not handed out yet
 	InHand   uint64  `json:"in_hand"`           // handed out and not finished, those waiting for a retry included
+	Held     uint64  `json:"held"`              // of a pipeline: events that wait in the middle of it
+	InFlight uint64  `json:"in_flight"`         // of a sink: deliveries that are being attempted
 	OldestIn float64 `json:"oldest_seconds"`    // age of the oldest that waits
 	Breaker  string  `json:"breaker,omitempty"` // of a sink that has one: closed, probing or open
 }
@@ -66,12 +80,19 @@ func (a *api) status(w http.ResponseWriter, r *http.Request) {
 	}
 	figures := readFigures(a.engine.Metrics().Registry)
 	s.Dead = uint64(figures["trotline_stream_messages"][figure{name: "dead"}])
+	s.Streams = figures.streams()
+	if free, ok := a.engine.Bus().FreeDisk(); ok {
+		s.DiskFree = &free
+	}
 	for _, p := range c.Pipelines {
-		s.Pipelines = append(s.Pipelines, figures.stage("pipeline", p.Name))
+		state := figures.stage("pipeline", p.Name)
+		state.Held = uint64(figures["trotline_held"][figure{name: p.Name}])
+		s.Pipelines = append(s.Pipelines, state)
 	}
 	for _, sink := range c.Sinks {
 		state := figures.stage("sink", sink.Name)
 		state.Kind = sink.Kind
+		state.InFlight = uint64(figures["trotline_in_flight"][figure{name: sink.Name}])
 		if sink.Breaker != nil {
 			state.Breaker = breakerStates[int(figures["trotline_breaker"][figure{name: sink.Name}])]
 		}
@@ -108,7 +129,7 @@ func readFigures(from prometheus.Gatherer) figures {
 				switch l.GetName() {
 				case "stage":
 					f.stage = l.GetValue()
-				case "name", "stream", "sink":
+				case "name", "stream", "sink", "pipeline":
 					f.name = l.GetValue()
 				}
 			}
@@ -117,6 +138,19 @@ func readFigures(from prometheus.Gatherer) figures {
 		all[family.GetName()] = values
 	}
 	return all
+}
+
+// streams are all of them, by their names.
+func (all figures) streams() []StreamState {
+	streams := []StreamState{}
+	for f, messages := range all["trotline_stream_messages"] {
+		streams = append(streams, StreamState{
+			Name: f.name, Messages: uint64(messages),
+			Bytes: uint64(all["trotline_stream_bytes"][f]), MaxBytes: uint64(all["trotline_stream_max_bytes"][f]),
+		})
+	}
+	slices.SortFunc(streams, func(a, b StreamState) int { return strings.Compare(a.Name, b.Name) })
+	return streams
 }
 
 func (all figures) stage(stage, name string) StageState {

@@ -56,8 +56,10 @@ type DeadLetter struct {
 	Time         time.Time `json:"time"`
 	Pipeline     string    `json:"pipeline"`
 	Route        string    `json:"route,omitempty"`
-	Sink         string    `json:"sink,omitempty"` // where it stopped, if it got as far
-	Step         string    `json:"step,omitempty"` // the step it failed at
+	Sink         string    `json:"sink,omitempty"`  // where it stopped, if it got as far
+	After        string    `json:"after,omitempty"` // the sink it was handed over from, when it failed there
+	Final        bool      `json:"final,omitempty"` // its chain has gone on without it
+	Step         string    `json:"step,omitempty"`  // the step it failed at
 	Reason       string    `json:"reason"`
 	Class        string    `json:"class"` // at whose side the cause lies: receiver, own, or sender
 	Error        string    `json:"error"`
@@ -164,7 +166,7 @@ const ClassSender = "sender"
 
 func viewDead(refused bool, d *bus.Dead) DeadLetter {
 	return DeadLetter{
-		Sequence: d.Number, Time: d.Time, Edited: d.Edited, Pipeline: d.Pipeline, Route: d.Route, Sink: d.Sink, Step: d.Step,
+		Sequence: d.Number, Time: d.Time, Edited: d.Edited, Pipeline: d.Pipeline, Route: d.Route, Sink: d.Sink, After: d.After, Final: d.Final, Step: d.Step,
 		Reason: d.Reason, Class: classOf(refused, d), Error: d.Error, Expression: d.Expression, Value: d.Value, Status: d.Status,
 		Attempts: d.Attempts, FirstAttempt: d.FirstAttempt, LastAttempt: d.LastAttempt, Generation: d.Generation,
 		Event: summary(d.Event, d.Event.Body),

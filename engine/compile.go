@@ -21,13 +21,14 @@ type kinds struct {
 	sinks      map[string]event.SinkKind
 	split      func(list event.Expr) event.Transform
 	keys       *keyring
+	tables     *tables
 	schema     func(file event.File) (event.Schema, error)
 }
 
 func indexKinds(k event.Kinds) kinds {
 	x := kinds{
 		sources: make(map[string]event.SourceKind), transforms: make(map[string]event.TransformKind),
-		sinks: make(map[string]event.SinkKind), split: k.Split, schema: k.Schema, keys: new(keyring),
+		sinks: make(map[string]event.SinkKind), split: k.Split, schema: k.Schema, keys: new(keyring), tables: new(tables),
 	}
 	for _, s := range k.Sources {
 		x.sources[s.Name] = s
@@ -129,7 +130,7 @@ func (k kinds) compileRules(c *config.Config, log *slog.Logger) (map[string]*sta
 
 func (k kinds) compileSteps(steps []config.Step, log *slog.Logger) (compiled []stage.Step, problems config.Problems) {
 	for _, s := range steps {
-		t, err := k.transforms[s.Kind].Open(s.Settings, event.TransformOptions{Log: log})
+		t, err := k.transforms[s.Kind].Open(s.Settings, event.TransformOptions{Log: log, Lookup: k.tables.lookup})
 		if err != nil {
 			problems = append(problems, problemAt(s.Pos, "%s: %v", s.Kind, err))
 			continue
@@ -158,10 +159,18 @@ func compileRoutes(routes []config.Route) []stage.Route {
 	for i, r := range routes {
 		compiled[i] = stage.Route{Name: r.Name, When: r.When, Chain: r.Chain, Hops: make([]stage.Hop, len(r.Hops))}
 		for j, h := range r.Hops {
-			compiled[i].Hops[j] = stage.Hop{Sink: h.Sink, When: h.When, Map: h.Map}
+			compiled[i].Hops[j] = compileHop(h)
 		}
 	}
 	return compiled
+}
+
+func compileHop(h config.Hop) stage.Hop {
+	hop := stage.Hop{Sink: h.Sink, When: h.When, Map: h.Map, OnFailure: stage.OnFailure{Continue: h.Continue}}
+	for _, to := range h.FailsTo {
+		hop.OnFailure.To = append(hop.OnFailure.To, compileHop(to))
+	}
+	return hop
 }
 
 func problemAt(at config.Position, format string, args ...any) config.Problem {

@@ -103,6 +103,7 @@ func Open(ctx context.Context, o Options) (_ *Engine, err error) {
 		options: o, kinds: k, log: o.Log, book: newBook(), order: stage.NewOrder(), metrics: metrics.New(),
 		pipelines: make(map[string]*runningPipeline), sinks: make(map[string]*runningSink),
 	}
+	k.tables.book = e.book
 	for _, w := range problems {
 		e.log.Warn(w.String())
 	}

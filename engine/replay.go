@@ -26,11 +26,11 @@ func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) (revival, e
 	rules := current.of(d.Pipeline)
 	w := &bus.Work{
 		Event: &ev, Generation: current.number, Pipeline: d.Pipeline, Route: d.Route,
-		Sink: d.Sink, Results: d.Results,
+		Sink: d.Sink, Results: d.Results, After: d.After, Final: d.Final,
 	}
 	switch {
 	case to != "":
-		w.Sink, w.Hop = to, alone
+		w.Sink, w.Hop, w.After = to, alone, ""
 	case d.Sink != "" && d.Hop == alone:
 		w.Hop = alone
 	case rules == nil:
@@ -41,7 +41,10 @@ func (e *Engine) revive(ctx context.Context, d *bus.Dead, to string) (revival, e
 		work, err := e.again(ctx, rules, d, &ev)
 		return revival{work: work}, err
 	default:
-		hop, ok := rules.At(d.Route, d.Sink)
+		hop, ok := rules.At(d.Route, d.Sink, d.After)
+		if !ok && d.After != "" {
+			return revival{}, fmt.Errorf("the route %s of pipeline %s no longer hands over to the sink %s what fails at %s; name a sink with --to", d.Route, d.Pipeline, d.Sink, d.After)
+		}
 		if !ok {
 			return revival{}, fmt.Errorf("the route %s of pipeline %s no longer leads to the sink %s; name a sink with --to", d.Route, d.Pipeline, d.Sink)
 		}

@@ -183,6 +183,7 @@ func (e *Engine) endPipeline(ctx context.Context, name string, r *runningPipelin
 func (e *Engine) endSink(ctx context.Context, name string, r *runningSink) {
 	r.end()
 	delete(e.sinks, name)
+	e.kinds.tables.sinks.Delete(name)
 	e.metrics.Gone("sink", name)
 	if err := e.bus.DeleteWorkConsumer(ctx, name); err != nil {
 		e.log.Warn("a removed sink's queue stays until the next start", "sink", name, "error", err)

@@ -96,6 +96,7 @@ func (e *Engine) startSink(name string, q queues, t *stage.Target) *runningSink 
 	r := &runningSink{stage: stage.NewSink(e.shared(), name, q.work, q.lanes, t)}
 	r.loop = start(e.work, r.stage.Run)
 	e.sinks[name] = r
+	e.kinds.tables.sinks.Store(name, r.stage)
 	return r
 }
 

@@ -29,7 +29,7 @@ import (
 //
 // Fields may be string, bool, int, float64, []T, map[string]T, a pointer to a
 // struct (nil when left out), a struct, and the types of this package: [Secret],
-// [Duration], [Size], [Rate], [Path], [File], [Expr], [Template], *[Mapping] and [Format].
+// [Duration], [Size], [Rate], [Path], [File], [Expr], [Template], *[Mapping], [AnswerRule] and [Format].
 // A settings type may be a [Validator] for what types cannot say.
 type Kinds struct {
 	Sources    []SourceKind
@@ -72,6 +72,8 @@ type TransformKind struct {
 // TransformOptions are what a step is told beside its settings.
 type TransformOptions struct {
 	Log *slog.Logger
+	// Lookup looks a row up in a sink, as [Looker] does.
+	Lookup func(ctx context.Context, sink string, key []any) ([]byte, error)
 }
 
 // SinkKind is a sort of sink.
@@ -81,6 +83,8 @@ type SinkKind struct {
 	Settings func() any
 	// Batch is how many deliveries a batch holds unless the sink's batch setting says otherwise; 0 is 1.
 	Batch int
+	// LookupKey are the columns by which its settings tell rows apart, if it is a [Looker]; nil: it is none.
+	LookupKey func(settings any) []string
 	// Open makes the sink. It may be slow, but it must not fail because the
 	// receiver is away: that is for Deliver to find out.
 	Open func(ctx context.Context, settings any, o SinkOptions) (Sink, error)
@@ -96,6 +100,13 @@ type SinkOptions struct {
 // Validator is implemented by settings that check what types cannot say.
 type Validator interface {
 	Validate() []*FieldError
+}
+
+// TableReader is implemented by settings of a step that looks rows up in a sink.
+type TableReader interface {
+	// ReadsTable is the sink, and how many values its key is given; "" is none.
+	// The setting table.sink names it, and table.key the values.
+	ReadsTable() (sink string, values int)
 }
 
 // Shaper is implemented by settings of a step with an expression on what the

@@ -45,6 +45,8 @@ type Scope struct {
 	Results []string
 	// Request: the event is not made yet; id, type and original are not there.
 	Request bool
+	// Answer: it sees what a receiver answered, status, headers, body and error, and nothing of the event.
+	Answer bool
 	// Head: the request's body is not read yet; body and raw are not there.
 	Head bool
 }

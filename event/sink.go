@@ -23,6 +23,11 @@ type Answer struct {
 	Status int               `json:"status,omitempty"`
 	Header map[string]string `json:"headers,omitempty"` // names in lower case
 	Body   []byte            `json:"body,omitempty"`    // at most MaxAnswer bytes
+
+	// Of a delivery that failed for good, and that its chain went on without or
+	// handed on. The stage writes them, no sink does.
+	Error  string `json:"error,omitempty"`
+	Reason string `json:"reason,omitempty"` // one word: refused, exhausted, …
 }
 
 // MaxAnswer is how many bytes of an answer's body are kept.
@@ -52,6 +57,14 @@ type Sink interface {
 // after the last Deliver has returned.
 type Closer interface {
 	Close(ctx context.Context) error
+}
+
+// Looker is implemented by sinks that keep rows which can be looked up.
+type Looker interface {
+	// Lookup is the row with a key, the values of its columns in their order: an
+	// object as JSON, or null where there is no such row. A [Permanent] error says
+	// that there can be none. It is safe for concurrent use.
+	Lookup(ctx context.Context, key []any) ([]byte, error)
 }
 
 // VerdictAll is the same verdict for each of n deliveries.

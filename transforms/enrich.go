@@ -4,13 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +15,8 @@ import (
 )
 
 type enrichSettings struct {
-	HTTP   *enrichHTTP  `yaml:"http" required:"true" doc:"the endpoint that is asked about an event"`
+	HTTP   *enrichHTTP  `yaml:"http" doc:"the endpoint that is asked about an event"`
+	Table  *enrichTable `yaml:"table" doc:"instead of http: the row of a sink's table"`
 	Into   string       `yaml:"into" required:"true" doc:"the field of the body for the answer, such as customer, or order.customer"`
 	Cache  *enrichCache `yaml:"cache" doc:"answers that are used again; none are when left out"`
 	OnFail string       `yaml:"on_fail" enum:"dead,pass" doc:"what becomes of an event when no answer will ever come: a dead letter, or it goes on without one (dead)"`
@@ -33,6 +29,11 @@ type enrichHTTP struct {
 	Bearer  event.Secret              `yaml:"bearer" doc:"a token: Authorization: Bearer <token>"`
 	Body    *event.Mapping            `yaml:"body" doc:"what to send as JSON, with method: POST"`
 	Timeout event.Duration            `yaml:"timeout" min:"1ms" max:"5m" doc:"how long an answer may take (5s)"`
+}
+
+type enrichTable struct {
+	Sink string       `yaml:"sink" required:"true" doc:"the sink whose table has the row; of type postgres or sqlite, with a key"`
+	Key  []event.Expr `yaml:"key" required:"true" doc:"an expression for each column of the sink's key, in their order: body.customer_id"`
 }
 
 type enrichCache struct {
@@ -58,6 +59,12 @@ func (s *enrichSettings) Validate() []*event.FieldError {
 	} else if s.Into != "" && hasEmptyPart(s.Into) {
 		problem("into", fmt.Sprintf("%q is no path: a name is missing", s.Into), "write names with dots between them: order.customer")
 	}
+	switch {
+	case s.HTTP != nil && s.Table != nil:
+		problem("table", "http and table cannot stand side by side", "make two steps of it")
+	case s.HTTP == nil && s.Table == nil:
+		problem("", "enrich asks nobody", "add http: https://…, or table: {sink: …, key: …}")
+	}
 	if s.HTTP == nil {
 		return problems
 	}
@@ -82,41 +89,48 @@ func (s *enrichSettings) Validate() []*event.FieldError {
 }
 
 var enrichKind = event.TransformKind{
-	Name:  "enrich",
-	Later: []string{"table"},
-	Doc:   "asks an HTTP endpoint about each event and puts the answer into its body; while the endpoint is down, events wait",
+	Name: "enrich",
+	Doc:  "asks an HTTP endpoint or a sink's table about each event and puts the answer into its body; while nobody answers, events wait",
 	Settings: func() any {
 		return &enrichSettings{OnFail: "dead"}
 	},
-	Open: func(settings any, _ event.TransformOptions) (event.Transform, error) {
-		return newEnricher(event.SettingsOf[enrichSettings](settings)), nil
+	Open: func(settings any, o event.TransformOptions) (event.Transform, error) {
+		return newEnricher(event.SettingsOf[enrichSettings](settings), o), nil
 	},
 	Shape: func(before *event.Shape, settings any) *event.Shape {
 		return shapeWith(before, into(event.SettingsOf[enrichSettings](settings).Into, nil))
 	},
 }
 
-// enricher asks an endpoint.
+// enricher asks somebody.
 type enricher struct {
 	settings *enrichSettings
-	client   *http.Client
+	endpoint endpoint
 	cache    *answers            // nil: nothing is used again
-	flights  *singleflight.Group // events that ask the same at once share a request
+	flights  *singleflight.Group // events that ask the same at once share a question
 }
 
-func newEnricher(s *enrichSettings) enricher {
-	timeout := s.HTTP.Timeout.Std()
-	if timeout == 0 {
-		timeout = defaultAskTimeout
+// endpoint is who is asked.
+type endpoint interface {
+	// question is what is asked about an event.
+	question(e *event.Event) (question, error)
+	// name is what dead letters call it.
+	name() string
+}
+
+// question is one that is not asked yet.
+type question struct {
+	key string // equal for questions that have the same answer
+	ask func(ctx context.Context) ([]byte, error)
+}
+
+func newEnricher(s *enrichSettings, o event.TransformOptions) enricher {
+	x := enricher{settings: s, flights: &singleflight.Group{}}
+	if s.Table != nil {
+		x.endpoint = rows{settings: s.Table, lookup: o.Lookup}
+	} else {
+		x.endpoint = newAddress(s.HTTP)
 	}
-	x := enricher{settings: s, flights: &singleflight.Group{}, client: &http.Client{
-		Timeout: timeout,
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: timeout}).DialContext,
-			TLSHandshakeTimeout: timeout, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
 	if s.Cache != nil {
 		size := s.Cache.Size
 		if size == 0 {
@@ -136,36 +150,25 @@ func (x enricher) Apply(ctx context.Context, e *event.Event) ([]*event.Event, er
 	return x.Answered(e, answer)
 }
 
-// question is a request that is not made yet.
-type question struct {
-	method, url string
-	header      http.Header
-	body        string
-}
-
-// key is equal for questions that have the same answer.
-func (q question) key() string {
-	var b strings.Builder
-	b.WriteString(q.method + " " + q.url + "\n")
-	_ = q.header.Write(&b) // sorted; a strings.Builder takes everything
-	b.WriteString("\n" + q.body)
-	return b.String()
-}
-
 // Ask implements [event.Asker].
 func (x enricher) Ask(ctx context.Context, e *event.Event) ([]byte, error) {
-	q, err := x.question(e)
+	q, err := x.endpoint.question(e)
 	if err != nil {
 		return nil, event.Permanent(err)
 	}
-	key := q.key()
 	if x.cache != nil {
-		if answer, ok := x.cache.get(key); ok {
+		if answer, ok := x.cache.get(q.key); ok {
 			return answer, nil
 		}
 	}
-	// Whoever comes later shares the request, so it must not end with the first one's patience.
-	flight := x.flights.DoChan(key, func() (any, error) { return x.fetch(context.WithoutCancel(ctx), q, key) })
+	// Whoever comes later shares the question, so it must not end with the first one's patience.
+	flight := x.flights.DoChan(q.key, func() (any, error) {
+		answer, err := q.ask(context.WithoutCancel(ctx))
+		if err == nil && x.cache != nil {
+			x.cache.add(q.key, answer)
+		}
+		return answer, err
+	})
 	select {
 	case r := <-flight:
 		answer, _ := r.Val.([]byte)
@@ -173,102 +176,6 @@ func (x enricher) Ask(ctx context.Context, e *event.Event) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-func (x enricher) question(e *event.Event) (question, error) {
-	s := x.settings.HTTP
-	q := question{method: s.Method, header: http.Header{}}
-	if q.method == "" {
-		q.method = http.MethodGet
-	}
-	var err error
-	if q.url, err = s.URL.Render(e, nil); err != nil {
-		return q, err
-	}
-	for name, value := range s.Headers {
-		text, err := value.Render(e, nil)
-		if err != nil {
-			return q, err
-		}
-		if !event.ValidHeaderValue(text) {
-			return q, &event.StepError{Expression: value.Text(), Value: shown(text), Err: errors.New("it gives a text with a line break, which no header can hold")}
-		}
-		q.header.Set(name, text)
-	}
-	if s.Body != nil {
-		v, err := s.Body.Eval(e, nil)
-		if err != nil {
-			return q, err
-		}
-		text, err := event.EncodeJSON(v)
-		if err != nil {
-			return q, failed(err)
-		}
-		q.body = string(text)
-		q.header.Set("Content-Type", "application/json")
-	}
-	return q, nil
-}
-
-// fetch makes the request.
-func (x enricher) fetch(ctx context.Context, q question, key string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, q.method, q.url, strings.NewReader(q.body))
-	if err != nil {
-		return nil, event.Permanent(failed(errors.New("its url is none")))
-	}
-	r.Header = q.header.Clone()
-	if token := x.settings.HTTP.Bearer.Reveal(); token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := x.client.Do(r)
-	if err != nil {
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err // without the address, which may hold what the sender wrote
-		}
-		return nil, err
-	}
-	defer response.Body.Close()
-	answer, err := readAnswer(response)
-	if err == nil && x.cache != nil {
-		x.cache.add(key, answer)
-	}
-	return answer, err
-}
-
-// readAnswer is an answer as JSON: a text, where it is something else.
-func readAnswer(response *http.Response) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxEnrichment+1))
-	switch status := response.StatusCode; {
-	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests, status >= 500:
-		return nil, event.RetryAfter(retryAfter(response), fmt.Errorf("the endpoint answered %s", response.Status))
-	case status < 200 || status > 299:
-		return nil, event.Permanentf("the endpoint answered %s", response.Status)
-	case err != nil:
-		return nil, fmt.Errorf("the answer breaks off: %w", err)
-	case len(text) > maxEnrichment:
-		return nil, event.Permanentf("the answer is larger than %s", event.Size(maxEnrichment))
-	}
-	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	if kind == "application/json" || strings.HasSuffix(kind, "+json") {
-		if _, err := event.Decode(event.JSON, text); err != nil {
-			return nil, event.Permanentf("the answer is no JSON: %v", err)
-		}
-		if len(text) == 0 {
-			return []byte("null"), nil
-		}
-		return text, nil
-	}
-	return event.EncodeJSON(strings.ToValidUTF8(string(text), "\uFFFD"))
-}
-
-// retryAfter is how long the endpoint asks to be left alone, an hour at most.
-func retryAfter(response *http.Response) time.Duration {
-	seconds, err := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 32)
-	if err != nil {
-		return 0
-	}
-	return min(time.Duration(seconds)*time.Second, time.Hour)
 }
 
 // Answered implements [event.Asker].
@@ -307,5 +214,5 @@ func (x enricher) Unanswered(e *event.Event, reason error) ([]*event.Event, erro
 	if errors.As(reason, &step) {
 		return nil, step
 	}
-	return nil, &event.StepError{Expression: x.settings.HTTP.URL.Text(), Err: reason}
+	return nil, &event.StepError{Expression: x.endpoint.name(), Err: reason}
 }

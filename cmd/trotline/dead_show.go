@@ -9,6 +9,7 @@ import (
 
 	"github.com/trotline/trotline/admin"
 	"github.com/trotline/trotline/engine/stage"
+	"github.com/trotline/trotline/event"
 )
 
 func (t *terminal) showDead(d *admin.DeadDetail) {
@@ -19,6 +20,7 @@ func (t *terminal) showDead(d *admin.DeadDetail) {
 	p.add("pipeline", d.Pipeline)
 	p.add("route", d.Route)
 	p.add("sink", d.Sink)
+	p.add("handed over by", d.After)
 	p.add("step", d.Step)
 	p.add("reason", d.Reason+" ("+sides[d.Class]+")")
 	p.add("error", d.Error)
@@ -32,9 +34,7 @@ func (t *terminal) showDead(d *admin.DeadDetail) {
 	p.add("generation", strconv.FormatUint(d.Generation, 10))
 	p.addEvent(d.Event)
 	p.addRequest(d.Request)
-	for _, sink := range slices.Sorted(maps.Keys(d.Results)) {
-		p.add("delivered to", sink)
-	}
+	p.addResults(d.Results)
 	p.write()
 	p.writeBody("body as it stood", d.Payload)
 	if d.Original != nil {
@@ -76,6 +76,18 @@ func (p *pairs) addAttempts(d *admin.DeadDetail) {
 	}
 }
 
+// addResults shows the sinks that its chain has passed.
+func (p *pairs) addResults(results event.Results) {
+	for _, sink := range slices.Sorted(maps.Keys(results)) {
+		r := results[sink]
+		if r.Reason == "" {
+			p.add("delivered to", sink)
+			continue
+		}
+		p.add("failed at", sink+"  "+r.Reason+": "+cut(plain(r.Error), 200))
+	}
+}
+
 // whatNext says what can be done about a dead letter.
 func whatNext(d *admin.DeadDetail) string {
 	n := d.Sequence
@@ -90,7 +102,11 @@ func whatNext(d *admin.DeadDetail) string {
 	if d.Sink == "" {
 		return fmt.Sprintf("Mend the pipeline, or the body (trotline dead edit %d), then run it through again: trotline dead replay %d", n, n) + drop
 	}
-	return fmt.Sprintf("When the cause is mended, go on where it stopped: trotline dead replay %d\n"+
+	goOn := "go on where it stopped"
+	if d.Final {
+		goOn = "deliver it there alone, since its chain has gone on"
+	}
+	return fmt.Sprintf("When the cause is mended, "+goOn+": trotline dead replay %d\n"+
 		"Or mend its body first: trotline dead edit %d\n"+
 		"Or send it elsewhere: trotline dead replay %d --to SINK", n, n, n) + drop
 }

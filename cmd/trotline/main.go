@@ -20,6 +20,7 @@ type commands struct {
 
 	Run     runCommand     `cmd:"" help:"Run the pipelines; reload when a file changes."`
 	Check   checkCommand   `cmd:"" help:"Show every problem of a configuration, with its place."`
+	Status  statusCommand  `cmd:"" help:"Show how the running engine is, and what waits where; exit 1 if it takes no events."`
 	Send    sendCommand    `cmd:"" help:"Sign a payload as the source's sender would, and post it."`
 	Events  eventsCommand  `cmd:"" help:"Look at stored events."`
 	Dead    deadCommand    `cmd:"" help:"Find, mend, replay and drop what could not be delivered."`

@@ -44,19 +44,25 @@ func TestMistakesInSteps(t *testing.T) {
 		`window: {every: 5m, aggregate: {my-sum: sum(body.n)}}`:                         "cannot be the name of a figure",
 		`window: {every: 5m, aggregate: {n: count()}, when: n > 5}`:                     "n",
 		`window: {every: 5m, when: body.m > 5, aggregate: {n: count()}}`:                "m",
-		`enrich: {into: x}`:                                                             "http is missing",
+		`enrich: {into: x}`:                                                             "enrich asks nobody (add http: https://…, or table: {sink: …, key: …})",
+		`enrich: {http: "https://a.example", table: {sink: db, key: body.id}, into: x}`: "http and table cannot stand side by side",
+		`enrich: {table: {sink: db}, into: x}`:                                          "key is missing",
+		`enrich: {table: {sink: heep, key: body.id}, into: x}`:                          "there is no sink heep (did you mean heap?",
+		`enrich: {table: {sink: out, key: body.id}, into: x}`:                           "sink out is of type stdout, which has no rows to look up (name one of type sqlite or postgres)",
+		`enrich: {table: {sink: heap, key: body.id}, into: x}`:                          "sink heap has no key to look a row up by (add key: [column] to the sink)",
+		`enrich: {table: {sink: db, key: [body.id, body.n]}, into: x}`:                  "the key of sink db has 1 columns, not 2 (give a list with an expression for each of them: id)",
+		`enrich: {table: {sink: db, key: bdoy.id}, into: x}`:                            "unknown name bdoy",
 		`enrich: {http: "https://a.example", into: body.x}`:                             "a path starts inside the body (write x)",
 		`enrich: {http: a.example, into: x}`:                                            "url is no http:// or https:// address",
 		`enrich: {http: "https://a.example"}`:                                           "into is missing",
 		`enrich: {http: "https://a.example", into: x, cache: 5}`:                        "cache has no unit (write 5s)",
 		`enrich: {http: "https://a.example", into: x, on_fail: drop}`:                   "on_fail cannot be drop (known here: dead, pass)",
-		`enrich: {table: {sink: out}, into: x}`:                                         "table is not in this version",
 		`enrich: {http: {url: "https://a.example", body: {a: body.a}}, into: x}`:        "a GET request has no body",
 		`enrich: {http: "https://a.example", into: x, cache: {size: 10}}`:               "ttl is missing",
 		`enrich: {http: {url: "https://a.example/{{ body.id }", timeout: 1s}, into: x}`: "",
 	} {
 		file := filepath.Join(t.TempDir(), "pipelines.yaml")
-		text := "sources: {shop: {path: /x, verify: none}}\nsinks: {out: {type: stdout}}\npipelines:\n  p:\n    from: shop\n    steps:\n      - " + step + "\n    to: out\n"
+		text := "sources: {shop: {path: /x, verify: none}}\nsinks: {out: {type: stdout}, db: {type: sqlite, path: x, table: t, key: [id]}, heap: {type: sqlite, path: y, table: t}}\npipelines:\n  p:\n    from: shop\n    steps:\n      - " + step + "\n    to: [out, db, heap]\n"
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

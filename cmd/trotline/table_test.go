@@ -19,6 +19,17 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestAgeOf(t *testing.T) {
+	for age, want := range map[time.Duration]string{
+		0: "-", 300 * time.Millisecond: "<1s", 59 * time.Second: "59s", 61 * time.Second: "1m01s",
+		90 * time.Minute: "1h30m", 47 * time.Hour: "47h00m", 50 * time.Hour: "2d02h",
+	} {
+		if got := ageOf(age.Seconds()); got != want {
+			t.Errorf("%v is %q, want %q", age, got, want)
+		}
+	}
+}
+
 func TestWhen(t *testing.T) {
 	now := time.Date(2026, 3, 14, 15, 9, 26, 0, time.Local)
 	for _, c := range []struct {

@@ -45,7 +45,7 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 	}
 	b.sent(len(m.Data))
 	to := inJournal
-	if b.cutting.Load() {
+	if b.cutting.Load() != 0 {
 		to = behindBarrier
 	}
 	return b.publisher.post(m, p, to)

@@ -127,8 +127,8 @@ type Bus struct {
 
 	cut        sync.RWMutex // held for reading by each Append, for writing by a cut
 	generation uint64       // in force; guarded by cut
-	// cutting: the cut in force may not be durable yet, so no event behind it may be before it is.
-	cutting atomic.Bool
+	// cutting is the generation whose cut may not be durable yet, so that no event behind it may be before it is; 0: none.
+	cutting atomic.Uint64
 
 	consumers consumers
 	ledger    ledger

@@ -36,11 +36,22 @@ func (b *Bus) Cut(ctx context.Context, generation uint64, swap func(sequence uin
 	if sequence, err = b.cutNow(ctx, record, swap); err != nil {
 		return 0, fmt.Errorf("the edit could not be put in force: %w", err)
 	}
-	if err := b.Barrier(ctx); err != nil {
+	if err := b.settled(ctx, generation); err != nil {
+		// Whoever asked for it has stopped waiting; events behind it wait for it all the same.
+		b.keep(func(ctx context.Context) { _ = b.settled(ctx, generation) }) // what it fails with, it fails with for good
 		return sequence, fmt.Errorf("generation %d is in force, but not known to be on the disk: %w", generation, err)
 	}
-	b.cutting.Store(false)
 	return sequence, nil
+}
+
+// settled returns once a cut is durable, and events behind it need not wait for
+// the barrier any more, unless there is a later one.
+func (b *Bus) settled(ctx context.Context, generation uint64) error {
+	if err := b.Barrier(ctx); err != nil {
+		return err
+	}
+	b.cutting.CompareAndSwap(generation, 0)
+	return nil
 }
 
 // cutNow does what must be done while no event is appended.
@@ -64,7 +75,7 @@ func (b *Bus) cutNow(ctx context.Context, r *record, swap func(uint64)) (uint64,
 		return 0, err
 	}
 	b.generation = r.Number
-	b.cutting.Store(true)
+	b.cutting.Store(r.Number)
 	swap(r.Cut)
 	return r.Cut, nil
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -354,5 +355,25 @@ func checkCuts(t *testing.T, b *Bus, events int) {
 	})
 	if err != nil || count != events {
 		t.Errorf("the stream has %d events, want %d; %v", count, events, err)
+	}
+}
+
+// A cut that nobody waits for any more becomes durable all the same, and events
+// behind it do not wait for the barrier for ever.
+func TestCutThatIsNotWaitedForSettles(t *testing.T) {
+	b := open(t, t.TempDir())
+	start(t, b)
+	for g := uint64(2); g <= 3; g++ {
+		if err := b.PutGeneration(soon(t), Generation{Number: g}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(soon(t))
+		if _, err := b.Cut(ctx, g, func(uint64) { cancel() }); !errors.Is(err, context.Canceled) {
+			t.Fatalf("the cut of generation %d ended with %v", g, err)
+		}
+	}
+	eventually(t, "nothing waits for the cut", func() bool { return b.cutting.Load() == 0 })
+	if _, err := b.Append(order(1), 3).Wait(soon(t)); err != nil {
+		t.Error(err)
 	}
 }

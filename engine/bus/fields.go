@@ -30,6 +30,8 @@ const (
 	fldKey        = "key"
 	fldPlace      = "place"
 	fldSkip       = "skip"
+	fldAfter      = "after"
+	fldFinal      = "final"
 
 	fldReason       = "reason"
 	fldError        = "error"
@@ -77,6 +79,13 @@ func (q *queryString) number(name string, value uint64) {
 func (q *queryString) integer(name string, value int) {
 	if value != 0 {
 		q.add("", name, strconv.Itoa(value))
+	}
+}
+
+// flag writes a field that is either there or not.
+func (q *queryString) flag(name string, set bool) {
+	if set {
+		q.add("", name, "true")
 	}
 }
 

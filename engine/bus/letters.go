@@ -48,9 +48,9 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 		d.fields.text(fldKey, w.Key)
 		d.fields.integer(fldPlace, w.Place)
 	}
-	if w.Skip {
-		d.fields.text(fldSkip, "true")
-	}
+	d.fields.flag(fldSkip, w.Skip)
+	d.fields.text(fldAfter, w.After)
+	d.fields.flag(fldFinal, w.Final)
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
@@ -76,6 +76,7 @@ func decodeWork(header nats.Header, data []byte) (*Work, error) {
 		Sink: r.text(fldSink), Pipeline: r.text(fldPipeline), Route: r.text(fldRoute), Hop: r.integer(fldHop),
 		Results: r.results(),
 		Lane:    r.text(fldLane) != "", Key: r.text(fldKey), Place: r.integer(fldPlace), Skip: r.text(fldSkip) != "",
+		After: r.text(fldAfter), Final: r.text(fldFinal) != "",
 	}
 	var err error
 	w.Event, err = r.event()
@@ -99,6 +100,8 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	d.fields.text(fldSink, l.Sink)
 	d.fields.text(fldStep, l.Step)
 	d.fields.integer(fldHop, l.Hop)
+	d.fields.text(fldAfter, l.After)
+	d.fields.flag(fldFinal, l.Final)
 	d.fields.text(fldReason, l.Reason)
 	d.fields.text(fldError, shorten(l.Error))
 	d.fields.text(fldExpression, shorten(l.Expression))
@@ -130,7 +133,7 @@ func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Ti
 	l := &Dead{
 		Sequence: sequence, Time: stored, Generation: r.number(fldGeneration),
 		Pipeline: r.text(fldPipeline), Route: r.text(fldRoute), Sink: r.text(fldSink), Step: r.text(fldStep),
-		Hop: r.integer(fldHop), Reason: r.text(fldReason), Error: r.text(fldError),
+		Hop: r.integer(fldHop), After: r.text(fldAfter), Final: r.text(fldFinal) != "", Reason: r.text(fldReason), Error: r.text(fldError),
 		Expression: r.text(fldExpression), Value: r.text(fldValue), Status: r.integer(fldStatus),
 		Answer: r.parts[partAnswer], Attempts: r.integer(fldAttempts),
 		FirstAttempt: r.time(fldFirstAttempt, r.text(fldFirstAttempt)), LastAttempt: r.time(fldLastAttempt, r.text(fldLastAttempt)), Results: r.results(), History: r.history(),

@@ -27,6 +27,10 @@ type Work struct {
 	Place int
 	// Skip: the hop does not want it. It comes by to keep its place among those that follow.
 	Skip bool
+	// After is the sink of the hop whose failure it was handed over for; "" is a hop of the route itself.
+	After string
+	// Final: nothing follows it, since the chain has gone on without it.
+	Final bool
 }
 
 // Dead is a dead letter: an event that went no further, and why.
@@ -45,6 +49,8 @@ type Dead struct {
 	Sink       string // where it stopped; "" if it did not get as far
 	Step       string // the step it failed at, "" if it got past them
 	Hop        int
+	After      string // as of [Work]
+	Final      bool   // as of [Work]
 
 	Reason     string // one word: refused, exhausted, expression, …
 	Error      string // at most 2 KiB are kept, as of Expression and Value

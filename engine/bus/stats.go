@@ -23,6 +23,15 @@ type StreamStats struct {
 	First    time.Time // when the oldest message was stored; zero when there is none
 }
 
+// FreeDisk is how many bytes the file system of the store has free; false where the store is a cluster.
+func (b *Bus) FreeDisk() (free uint64, ok bool) {
+	if b.options.URL != "" {
+		return 0, false
+	}
+	free, _, err := b.space(b.options.Dir)
+	return free, err == nil
+}
+
 // Stats asks the server how full the streams are.
 func (b *Bus) Stats(ctx context.Context) (Stats, error) {
 	var all Stats

@@ -163,7 +163,7 @@ func TestWorkRoundTrip(t *testing.T) {
 	replayed.Replay = "r-1"
 	w := &Work{
 		Event: replayed, Sequence: 1 << 60, Generation: 9,
-		Sink: "crm", Pipeline: "orders", Route: "big", Hop: -1,
+		Sink: "crm", Pipeline: "orders", Route: "big", Hop: -1, After: "warehouse", Final: true,
 		Results: event.Results{"warehouse": {Status: 201, Header: map[string]string{"location": "/7"}, Body: bytes.Repeat([]byte{0, 255}, 32<<10)}},
 	}
 	m, err := testNames.encodeWork(w)
@@ -189,7 +189,7 @@ func TestWorkRoundTrip(t *testing.T) {
 
 func TestDeadRoundTrip(t *testing.T) {
 	d := &Dead{
-		Event: order(1), Generation: 3, Pipeline: "orders", Route: "big", Sink: "crm", Step: "map", Hop: 2,
+		Event: order(1), Generation: 3, Pipeline: "orders", Route: "big", Sink: "crm", Step: "map", Hop: 2, After: "warehouse", Final: true,
 		Reason: "refused", Error: "line one\nline two", Expression: `body.x == "ü"`, Value: "\x00", Status: 422,
 		Answer: []byte("no"), Attempts: 3, FirstAttempt: time.Unix(1, 2).UTC(), LastAttempt: time.Unix(3, 4).UTC(),
 		Results: event.Results{"warehouse": {Status: 200}},

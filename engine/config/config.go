@@ -258,5 +258,8 @@ type Hop struct {
 	Sink string
 	When event.Expr     // nil: always
 	Map  *event.Mapping // nil: the body as the steps left it
-	Pos  Position
+	// Continue and FailsTo are the hop's on_failure; neither of them is stop.
+	Continue bool  // the chain goes on without what failed here
+	FailsTo  []Hop // who is handed what failed here, instead of the dead letters
+	Pos      Position
 }

@@ -48,6 +48,27 @@ func (d *decoder) rateKey(n *yaml.Node, v reflect.Value, f field) {
 	}
 }
 
+// likeStatus is what was meant as a status.
+var likeStatus = regexp.MustCompile(`^\s*[0-9]+([xX]+|\s*-\s*[0-9]+)?\s*$`)
+
+// answerRule decodes some statuses, or an expression on an answer.
+func (d *decoder) answerRule(n *yaml.Node, v reflect.Value, f field) {
+	rule, ok := event.ParseStatus(n.Value)
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.addAt(d.file, n, f.word+" wants statuses or an expression, not "+kindOf(n), `write 409, 5xx, or body.code == "busy"`)
+		return
+	case !ok && likeStatus.MatchString(n.Value):
+		d.addAt(d.file, n, n.Value+" is no status", "write 409, 5xx or 500-504, from 300 on; an expression sees the others too: status == 202")
+		return
+	case !ok:
+		inner := *d
+		inner.scope = event.Scope{Answer: true}
+		rule = event.AnswerRule{Expr: inner.compile(n, event.Bool)}
+	}
+	v.Set(reflect.ValueOf(rule))
+}
+
 // compile compiles a scalar; nil when there is a problem.
 func (d *decoder) compile(n *yaml.Node, want event.Want) event.Expr {
 	t := d.file.scan(n)

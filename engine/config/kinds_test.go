@@ -89,11 +89,13 @@ func (s *postgresSettings) Validate() []*event.FieldError {
 }
 
 type httpSettings struct {
-	URL     event.Template            `yaml:"url" required:"true" doc:"where to send"`
-	Method  string                    `yaml:"method" enum:"POST,PUT,PATCH" doc:"the method (POST)"`
-	Headers map[string]event.Template `yaml:"headers" doc:"more headers"`
-	Body    *event.Mapping            `yaml:"body" doc:"what is sent"`
-	TLS     *httpTLS                  `yaml:"tls" doc:"how the receiver proves itself"`
+	URL      event.Template            `yaml:"url" required:"true" doc:"where to send"`
+	Method   string                    `yaml:"method" enum:"POST,PUT,PATCH" doc:"the method (POST)"`
+	Headers  map[string]event.Template `yaml:"headers" doc:"more headers"`
+	Body     *event.Mapping            `yaml:"body" doc:"what is sent"`
+	TLS      *httpTLS                  `yaml:"tls" doc:"how the receiver proves itself"`
+	RetryOn  []event.AnswerRule        `yaml:"retry_on" doc:"answers that are tried again"`
+	RefuseOn []event.AnswerRule        `yaml:"refuse_on" doc:"answers that refuse the event"`
 }
 
 type httpTLS struct {

@@ -70,6 +70,7 @@ type loader struct {
 	problems     Problems
 	errors       int
 	replacements []replacement
+	tables       []tableUse
 }
 
 func newLoader(o Options) *loader {

@@ -63,7 +63,7 @@ type routeWords struct {
 	Chain []raw      `yaml:"chain" doc:"sinks, one after the other"`
 }
 
-// hopWords are the words of a hop.
+// hopWords are the words of a hop, but for on_failure.
 type hopWords struct {
 	Sink string         `yaml:"sink" short:"true" required:"true" doc:"the sink's name"`
 	When event.Expr     `yaml:"when" want:"bool" doc:"which events it takes; all when left out"`
@@ -82,6 +82,8 @@ type pipelineReader struct {
 	shape *event.Shape // what is known of the body
 	use   *pipelineUse
 	out   *Pipeline
+	// handed are the sinks that on_failure names on the route that is being decoded.
+	handed []handed
 }
 
 func (l *loader) pipelines(entries []entry, n *names) []*pipelineUse {
@@ -197,6 +199,9 @@ func (r *pipelineReader) step(i int, n *yaml.Node) {
 	r.out.Steps = append(r.out.Steps, Step{
 		Name: fmt.Sprintf("%s_%d", k.Name, i+1), Kind: k.Name, Settings: settings, Pos: r.file.position(r.file.start(key)),
 	})
+	if t, ok := settings.(event.TableReader); ok {
+		r.readsTable(value, t)
+	}
 	if k.Shape != nil && r.errors == before {
 		r.shape = k.Shape(r.shape, settings)
 	}
@@ -296,43 +301,68 @@ func (r *pipelineReader) hops(route *Route, owner, n *yaml.Node, to, chain []raw
 		r.addAt(r.file, key, word+" is empty", "name a sink")
 	}
 	use := routeUse{chain: route.Chain}
+	r.handed = nil
 	for _, h := range list {
 		if h.node == nil {
 			continue
 		}
-		hop, ok := r.hop(h.node, use)
+		hop, ok := r.routeHop(h.node, use)
 		use.sinks = append(use.sinks, hop.Sink)
 		if ok {
 			route.Hops = append(route.Hops, hop)
 		}
 	}
 	r.use.routes = append(r.use.routes, use)
+	r.loops(use)
 	return true
 }
 
-func (r *pipelineReader) hop(n *yaml.Node, use routeUse) (Hop, bool) {
+// routeHop decodes a hop of a route, which stands behind those of use.
+func (r *pipelineReader) routeHop(n *yaml.Node, use routeUse) (Hop, bool) {
 	before := r.errors
-	d := &decoder{loader: r.loader, file: r.file, scope: event.Scope{Body: r.shape}}
+	w := &failureWords{}
+	results := []string(nil)
 	if use.chain {
-		d.scope.Results = append([]string{}, use.sinks...)
+		results = append([]string{}, use.sinks...)
 	}
+	hop, at := r.hop(n, results, w)
+	switch twice := slices.Contains(use.sinks, hop.Sink); {
+	case twice && use.chain:
+		r.addAt(r.file, at, "sink "+hop.Sink+" stands in this chain twice", "remove one")
+	case twice:
+		r.addAt(r.file, at, "sink "+hop.Sink+" stands here twice", "remove one")
+	}
+	if w.OnFailure.node != nil {
+		r.onFailure(n, w.OnFailure.node, use, &hop)
+	}
+	return hop, r.errors == before
+}
+
+// hop decodes a hop, which sees the results of some sinks; more are further
+// words it may have. at is where its sink stands.
+func (r *pipelineReader) hop(n *yaml.Node, results []string, more ...any) (hop Hop, at *yaml.Node) {
+	d := &decoder{loader: r.loader, file: r.file, scope: event.Scope{Body: r.shape, Results: results}}
 	w := &hopWords{}
-	d.object(n, r.owner(n, field{word: "hop"}), nil, w)
-	at := n
+	d.object(n, r.owner(n, field{word: "hop"}), nil, append([]any{w}, more...)...)
+	at = n
 	if _, v := child(n, "sink"); v != nil {
 		at = v
 	}
-	_, known := r.names.sinks[w.Sink]
+	r.checkSink(w.Sink, at)
+	return Hop{Sink: w.Sink, When: w.When, Map: w.Map, Pos: r.file.position(r.file.start(at))}, at
+}
+
+// checkSink tells whether there is a sink of that name; "" is a problem that was told before.
+func (r *pipelineReader) checkSink(name string, at *yaml.Node) bool {
+	e, known := r.names.sinks[name]
 	switch {
-	case w.Sink == "":
+	case name == "":
 	case !known:
-		r.addAt(r.file, at, "there is no sink "+r.shown(w.Sink), didYouMean(w.Sink, slices.Sorted(maps.Keys(r.names.sinks))))
-	case r.disabled(r.names.sinks[w.Sink]):
-		r.addAt(r.file, at, "sink "+w.Sink+" is disabled", "enable it, or take it out here")
-	case slices.Contains(use.sinks, w.Sink) && use.chain:
-		r.addAt(r.file, at, "sink "+w.Sink+" stands in this chain twice", "remove one")
-	case slices.Contains(use.sinks, w.Sink):
-		r.addAt(r.file, at, "sink "+w.Sink+" stands here twice", "remove one")
+		r.addAt(r.file, at, "there is no sink "+r.shown(name), didYouMean(name, slices.Sorted(maps.Keys(r.names.sinks))))
+	case r.disabled(e):
+		r.addAt(r.file, at, "sink "+name+" is disabled", "enable it, or take it out here")
+	default:
+		return true
 	}
-	return Hop{Sink: w.Sink, When: w.When, Map: w.Map, Pos: r.file.position(r.file.start(at))}, r.errors == before
+	return false
 }

@@ -53,15 +53,14 @@ func kindSchema(name, doc string, fallback bool, targets ...any) map[string]any 
 }
 
 func pipelineSchema(steps []any) map[string]any {
-	hop := map[string]any{"anyOf": []any{map[string]any{"type": "string"}, objectSchema(&hopWords{})}}
-	hops := oneOrMore(hop)
+	hops := map[string]map[string]any{"to": hopsSchema(nil), "chain": hopsSchema(onFailureSchema())}
 	route := objectSchema(&routeWords{})
 	delete(route, "required") // a single route goes without its name
 	pipeline := objectSchema(&pipelineWords{}, &Pipeline{})
 	for _, s := range []map[string]any{route, pipeline} {
 		properties := s["properties"].(map[string]any)
-		for _, word := range []string{"to", "chain"} {
-			properties[word] = described(hops, properties[word].(map[string]any)["description"].(string))
+		for word, schema := range hops {
+			properties[word] = described(schema, properties[word].(map[string]any)["description"].(string))
 		}
 	}
 	properties := pipeline["properties"].(map[string]any)
@@ -72,6 +71,23 @@ func pipelineSchema(steps []any) map[string]any {
 	fill("steps", map[string]any{"anyOf": steps})
 	fill("routes", route)
 	return pipeline
+}
+
+// hopsSchema is one hop or a list of them.
+func hopsSchema(onFailure map[string]any) map[string]any {
+	hop := objectSchema(&hopWords{})
+	if onFailure != nil { // of a chain
+		hop["properties"].(map[string]any)["on_failure"] = onFailure
+	}
+	return oneOrMore(map[string]any{"anyOf": []any{map[string]any{"type": "string"}, hop}})
+}
+
+func onFailureSchema() map[string]any {
+	words := objectSchema(&failureWords{})["properties"].(map[string]any)["on_failure"].(map[string]any)
+	to := objectSchema(&failureTo{})
+	properties := to["properties"].(map[string]any)
+	properties["to"] = described(hopsSchema(nil), properties["to"].(map[string]any)["description"].(string))
+	return described(map[string]any{"anyOf": []any{map[string]any{"enum": failureOptions}, to}}, words["description"].(string))
 }
 
 // objectSchema is the schema of structs that are written as one.
@@ -128,6 +144,8 @@ func typeSchema(t reflect.Type, tag reflect.StructTag) map[string]any {
 	switch t {
 	case exprType: // true and 5 are expressions too
 		return map[string]any{"type": []string{"string", "boolean", "number"}}
+	case answerType:
+		return map[string]any{"type": []string{"string", "boolean", "integer"}}
 	case mappingType, rawType:
 		return map[string]any{}
 	case durationType:

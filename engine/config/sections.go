@@ -63,6 +63,7 @@ func (l *loader) build(documents []document) {
 		return
 	}
 	l.sinks(sinks, n)
+	l.checkTables()
 	if l.errors == 0 { // a mistyped name is not a thing nobody uses
 		l.unused(sources, sinks, n)
 	}

@@ -28,6 +28,7 @@ var (
 	formatType    = reflect.TypeFor[event.Format]()
 	aggregateType = reflect.TypeFor[event.Aggregate]()
 	rawType       = reflect.TypeFor[raw]()
+	answerType    = reflect.TypeFor[event.AnswerRule]()
 )
 
 // special decodes the types that are not decoded as what they are made of; it is
@@ -63,6 +64,8 @@ func (d *decoder) special(n *yaml.Node, v reflect.Value, f field) bool {
 		d.mapping(n, v)
 	case aggregateType:
 		d.aggregate(n, v, f)
+	case answerType:
+		d.answerRule(n, v, f)
 	case rawType:
 		v.Set(reflect.ValueOf(raw{n}))
 	default:

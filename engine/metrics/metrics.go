@@ -26,16 +26,18 @@ type Metrics struct {
 	dropped  *prometheus.CounterVec
 
 	remembered *prometheus.GaugeVec
+	early      *prometheus.CounterVec
 	held       *prometheus.GaugeVec
 
-	delivered *prometheus.CounterVec
-	retried   *prometheus.CounterVec
-	dead      *prometheus.CounterVec
-	attempt   *prometheus.HistogramVec
-	journey   *prometheus.HistogramVec
-	inFlight  *prometheus.GaugeVec
-	breaker   *prometheus.GaugeVec
-	opened    *prometheus.CounterVec
+	delivered  *prometheus.CounterVec
+	retried    *prometheus.CounterVec
+	dead       *prometheus.CounterVec
+	failedOver *prometheus.CounterVec
+	attempt    *prometheus.HistogramVec
+	journey    *prometheus.HistogramVec
+	inFlight   *prometheus.GaugeVec
+	breaker    *prometheus.GaugeVec
+	opened     *prometheus.CounterVec
 
 	generation   prometheus.Gauge
 	reloadOK     prometheus.Gauge
@@ -69,11 +71,13 @@ func New() *Metrics {
 	m.dropped = m.counter("step_failed_dropped_total", "Events dropped because a step failed and on_error says drop.", "pipeline", "step")
 
 	m.remembered = m.gauge("remembered_keys", "Keys a stateful step remembers, or windows it has open.", "pipeline", "step")
+	m.early = m.counter("keys_forgotten_early_total", "Keys that a stateful step had to forget before their time, because it remembered as many as it can.", "pipeline", "step")
 	m.held = m.gauge("held", "Events that wait in the middle of a pipeline.", "pipeline")
 
 	m.delivered = m.counter("delivered_total", "Deliveries a sink has confirmed.", "sink", "pipeline", "route")
 	m.retried = m.counter("retried_total", "Attempts that failed and will be made again.", "sink", "pipeline", "route")
 	m.dead = m.counter("dead_total", "Events and deliveries that became dead letters; at is the sink or the step, class whose fault it is.", "pipeline", "at", "reason", "class")
+	m.failedOver = m.counter("failed_over_total", "Deliveries that failed for good and were handed to other sinks, as on_failure says.", "sink", "pipeline", "route", "reason")
 	m.attempt = m.histogram("attempt_seconds", "One call of a sink.", "sink")
 	m.journey = m.histogram("delivery_seconds", "From the acceptance of an event to the sink's confirmation.", "sink")
 	m.inFlight = m.gauge("in_flight", "Deliveries a sink is attempting now.", "sink")
@@ -177,6 +181,11 @@ func (m *Metrics) Remembered(pipeline, step string, keys int) {
 	m.remembered.WithLabelValues(pipeline, step).Set(float64(keys))
 }
 
+// ForgottenEarly counts a key that a step had to forget before its time.
+func (m *Metrics) ForgottenEarly(pipeline, step string) {
+	m.early.WithLabelValues(pipeline, step).Inc()
+}
+
 // Forgotten takes back what was shown of a step, or with "" of all steps of a pipeline.
 func (m *Metrics) Forgotten(pipeline, step string) {
 	if step != "" {
@@ -207,6 +216,11 @@ func (m *Metrics) Retried(sink, pipeline, route string) {
 // whose side the cause lies.
 func (m *Metrics) Dead(pipeline, at, reason, class string) {
 	m.dead.WithLabelValues(pipeline, at, reason, class).Inc()
+}
+
+// FailedOver counts a delivery that failed for good and was handed to other sinks.
+func (m *Metrics) FailedOver(sink, pipeline, route, reason string) {
+	m.failedOver.WithLabelValues(sink, pipeline, route, reason).Inc()
 }
 
 // Attempted records one call of a sink.

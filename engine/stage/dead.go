@@ -62,7 +62,7 @@ func (r *Rules) bury(e *event.Event, reason, route string, err error) *bus.Dead 
 func buryWork(w *bus.Work, reason, text string) *bus.Dead {
 	return &bus.Dead{
 		Event: w.Event, Generation: w.Generation, Pipeline: w.Pipeline, Route: w.Route,
-		Sink: w.Sink, Hop: w.Hop, Results: w.Results,
+		Sink: w.Sink, Hop: w.Hop, After: w.After, Final: w.Final, Results: w.Results,
 		Reason: reason, Error: text, FirstAttempt: w.Event.Time, LastAttempt: w.Event.Time,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trotline/trotline/engine/bus"
+	"github.com/trotline/trotline/engine/metrics"
 	"github.com/trotline/trotline/event"
 )
 
@@ -33,8 +34,10 @@ type memory struct {
 	records   []record // what is not written yet
 	gone      []string // the windows whose event is on its way, which is not written yet
 	changelog changelog
-	// evicted counts what had to be forgotten early.
-	evicted uint64
+
+	most      int  // how many keys a step remembers
+	forgetful bool // keys were forgotten early; the log has said so
+	metrics   *metrics.Metrics
 }
 
 // account is what the steps have said of one event.
@@ -101,7 +104,7 @@ func newMemory(pipeline string, s *Shared) *memory {
 	return &memory{
 		pipeline: pipeline, bus: s.Bus, book: s.Book, log: s.Log,
 		states: make(map[string]*state), accounts: make(map[string]*account), closing: make(map[string]*closing),
-		marks: newMarks(),
+		marks: newMarks(), most: maxKeys, metrics: s.Metrics,
 	}
 }
 
@@ -189,14 +192,17 @@ var errTooMany = errors.New("too many windows are open; a step has at most a mil
 // makeRoom forgets the key that was noted longest ago, if there are too many. A
 // window is never forgotten.
 func (m *memory) makeRoom(s *state, windowing bool) error {
-	if len(s.values) < maxKeys {
+	if len(s.values) < m.most {
 		return nil
 	}
 	if windowing {
 		return &event.StepError{Err: errTooMany}
 	}
-	if m.evicted++; m.evicted == 1 {
-		m.log.Warn("a step remembers as many keys as it can; the oldest are forgotten early", "pipeline", m.pipeline, "state", s.name, "keys", maxKeys)
+	step := stepName(m.book.At(m.pipeline, ^uint64(0)), s.name)
+	m.metrics.ForgottenEarly(m.pipeline, step)
+	if !m.forgetful {
+		m.forgetful = true
+		m.log.Warn("a step remembers as many keys as it can; the oldest are forgotten early", "pipeline", m.pipeline, "step", step, "keys", m.most)
 	}
 	s.drop(s.notes.Front().Value.(*value))
 	return nil

@@ -111,6 +111,8 @@ type Hop struct {
 	Sink string
 	When event.Expr     // nil: always
 	Map  *event.Mapping // nil: the body as the steps left it
+	// OnFailure says what becomes of what fails for good there, on a chain.
+	OnFailure OnFailure
 }
 
 // Outcome is what becomes of one event.
@@ -317,7 +319,7 @@ func (r *Rules) take(route *Route, by *bus.Work, o *Outcome) {
 		return
 	}
 	for i := range route.Hops {
-		r.offer(route, &w, i, o)
+		r.offer(&route.Hops[i], &w, i, o)
 	}
 }
 
@@ -327,7 +329,7 @@ func (r *Rules) take(route *Route, by *bus.Work, o *Outcome) {
 func (r *Rules) advance(route *Route, w *bus.Work, from int, o *Outcome) {
 	work := len(o.Work)
 	for i := from; i < len(route.Hops); i++ {
-		if !r.offer(route, w, i, o) {
+		if !r.offer(&route.Hops[i], w, i, o) {
 			continue
 		}
 		if i > from && w.Key != "" && len(o.Work) > work {
@@ -339,12 +341,11 @@ func (r *Rules) advance(route *Route, w *bus.Work, from int, o *Outcome) {
 }
 
 // offer hands over to one hop if its when holds; false when it does not.
-func (r *Rules) offer(route *Route, w *bus.Work, i int, o *Outcome) bool {
-	hop := &route.Hops[i]
+func (r *Rules) offer(hop *Hop, w *bus.Work, i int, o *Outcome) bool {
 	ok, err := holds(hop.When, w.Event, w.Results)
 	if err != nil {
-		d := r.bury(w.Event, reasonOf(err), route.Name, err)
-		d.Sink, d.Hop, d.Results = hop.Sink, i, w.Results
+		d := r.bury(w.Event, reasonOf(err), w.Route, err)
+		d.Sink, d.Hop, d.After, d.Results = hop.Sink, i, w.After, w.Results
 		o.Dead = append(o.Dead, d)
 		return true
 	}
@@ -359,44 +360,67 @@ func (r *Rules) offer(route *Route, w *bus.Work, i int, o *Outcome) bool {
 }
 
 // Next is what follows in the chain once a hop has delivered, or has been
-// skipped: then there is no answer.
+// skipped: then there is no answer. Nothing follows what the chain has gone on without.
 func (r *Rules) Next(w *bus.Work, answer *event.Answer) *Outcome {
 	o := &Outcome{}
 	route := r.routeNamed(w.Route)
-	if route == nil || !route.Chain || w.Hop < 0 || w.Hop+1 >= len(route.Hops) {
+	if route == nil || !route.Chain || w.Final || w.After != "" || w.Hop < 0 || w.Hop+1 >= len(route.Hops) {
 		return o
 	}
 	next := *w
 	if answer != nil {
-		next.Results = make(event.Results, len(w.Results)+1)
-		maps.Copy(next.Results, w.Results)
-		next.Results[w.Sink] = *answer
+		next.Results = with(w, *answer)
 	}
 	r.advance(route, &next, w.Hop+1, o)
 	return o
 }
 
+// with is what the sinks of a chain have answered, the one of a delivery included.
+func with(w *bus.Work, answer event.Answer) event.Results {
+	results := make(event.Results, len(w.Results)+1)
+	maps.Copy(results, w.Results)
+	results[w.Sink] = answer
+	return results
+}
+
 // Shaped is the event as a hop wants it.
 func (r *Rules) Shaped(w *bus.Work) (*event.Event, error) {
-	route := r.routeNamed(w.Route)
-	if route == nil || w.Hop < 0 || w.Hop >= len(route.Hops) || route.Hops[w.Hop].Map == nil {
+	hop := r.hop(w)
+	if hop == nil || hop.Map == nil {
 		return w.Event, nil
 	}
-	body, err := evaluated(func() (any, error) { return route.Hops[w.Hop].Map.Eval(w.Event, w.Results) })
+	body, err := evaluated(func() (any, error) { return hop.Map.Eval(w.Event, w.Results) })
 	if err != nil {
 		return nil, err
 	}
 	return w.Event.WithBody(event.BodyOf(body)), nil
 }
 
-// At is the place of a sink on a route; false when the route, or the sink on it, is not there.
-func (r *Rules) At(route, sink string) (hop int, ok bool) {
+// hop is the hop that a delivery takes; nil where it is on no route.
+func (r *Rules) hop(w *bus.Work) *Hop {
+	route := r.routeNamed(w.Route)
+	if route == nil || w.Hop < 0 || w.Hop >= len(route.Hops) {
+		return nil
+	}
+	hop := &route.Hops[w.Hop]
+	if w.After == "" {
+		return hop
+	}
+	return hop.OnFailure.to(w.Sink)
+}
+
+// At is the place of a sink on a route, or of the sink whose failures are
+// handed over to it; false when the route, or the sink on it, is not there.
+func (r *Rules) At(route, sink, after string) (hop int, ok bool) {
 	found := r.routeNamed(route)
 	if found == nil {
 		return 0, false
 	}
 	for i := range found.Hops {
-		if found.Hops[i].Sink == sink {
+		switch at := &found.Hops[i]; {
+		case after == "" && at.Sink == sink:
+			return i, true
+		case after != "" && at.Sink == after && at.OnFailure.to(sink) != nil:
 			return i, true
 		}
 	}

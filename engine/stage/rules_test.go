@@ -180,11 +180,11 @@ func TestHopShapesTheEventForItselfAlone(t *testing.T) {
 
 func TestAt(t *testing.T) {
 	r := rules(to("x", nil, "a", "b"))
-	if hop, ok := r.At("x", "b"); hop != 1 || !ok {
+	if hop, ok := r.At("x", "b", ""); hop != 1 || !ok {
 		t.Errorf("At(x, b) = %d, %v", hop, ok)
 	}
 	for _, place := range [][2]string{{"x", "c"}, {"y", "a"}} {
-		if _, ok := r.At(place[0], place[1]); ok {
+		if _, ok := r.At(place[0], place[1], ""); ok {
 			t.Errorf("At(%s, %s) is there", place[0], place[1])
 		}
 	}

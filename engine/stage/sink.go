@@ -2,6 +2,8 @@ package stage
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -216,6 +218,19 @@ func (s *Sink) acquire() *Target {
 	}
 }
 
+// Lookup looks a row up in what the sink delivers to, within its timeout.
+func (s *Sink) Lookup(ctx context.Context, key []any) ([]byte, error) {
+	t := s.acquire()
+	defer t.uses.RUnlock()
+	table, ok := t.Sink.(event.Looker)
+	if !ok {
+		return nil, event.Permanentf("the sink %s has no table to look a row up in", s.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
+	defer cancel()
+	return table.Lookup(ctx, key)
+}
+
 // job is a delivery and the message that asked for it.
 type job struct {
 	message  message
@@ -248,7 +263,7 @@ func (s *Sink) prepare(ctx context.Context, t *Target, messages []message) ([]jo
 		}
 		shaped, dead := s.shape(w)
 		if dead != nil {
-			o.bury(m, dead)
+			s.fail(m, w, event.Answer{}, dead, o)
 			continue
 		}
 		jobs = append(jobs, job{m, w, &event.Delivery{
@@ -273,7 +288,7 @@ func (s *Sink) shape(w *bus.Work) (*event.Event, *bus.Dead) {
 		return shaped, nil
 	}
 	d := rules.bury(w.Event, reasonOf(err), w.Route, err)
-	d.Sink, d.Hop, d.Results = w.Sink, w.Hop, w.Results
+	d.Sink, d.Hop, d.After, d.Final, d.Results = w.Sink, w.Hop, w.After, w.Final, w.Results
 	return nil, d
 }
 
@@ -328,8 +343,34 @@ func (s *Sink) judge(ctx context.Context, t *Target, jobs []job, verdicts []even
 				continue
 			}
 		}
-		o.bury(j.message, buryAttempted(j, v, s.history(ctx, j.work, j.delivery.Attempt)))
+		s.fail(j.message, j.work, v.Answer, buryAttempted(j, v, s.history(ctx, j.work, j.delivery.Attempt)), o)
 	}
+}
+
+// fail ends a delivery that failed for good, as its hop's on_failure says.
+func (s *Sink) fail(m message, w *bus.Work, answer event.Answer, d *bus.Dead, o *outbox) {
+	rules := s.Book.Of(w.Pipeline, w.Generation)
+	if rules == nil || rules.Err != nil {
+		o.bury(m, d)
+		return
+	}
+	next := rules.Failed(w, answer, d)
+	if !slices.Contains(next.Dead, d) {
+		s.Metrics.FailedOver(s.Name, w.Pipeline, w.Route, d.Reason)
+		s.Log.Warn("a delivery failed and is handed over, as on_failure says", "sink", s.Name, "pipeline", w.Pipeline, "route", w.Route,
+			"event", w.Event.ID, "reason", d.Reason, "to", sinksOf(next.Work))
+	}
+	o.messages = append(o.messages, m)
+	o.dead = append(o.dead, next.Dead...)
+	s.gate(next.Work, o)
+}
+
+func sinksOf(work []*bus.Work) string {
+	names := make([]string, len(work))
+	for i, w := range work {
+		names[i] = w.Sink
+	}
+	return strings.Join(names, ", ")
 }
 
 func (s *Sink) delivered(j job, answer event.Answer, o *outbox) {

@@ -29,15 +29,16 @@ var (
 	templateType  = reflect.TypeFor[event.Template]()
 	settingsTypes = map[reflect.Type]bool{
 		exprType: true, templateType: true,
-		reflect.TypeFor[event.Secret]():    true,
-		reflect.TypeFor[event.Duration]():  true,
-		reflect.TypeFor[event.Size]():      true,
-		reflect.TypeFor[event.Path]():      true,
-		reflect.TypeFor[event.File]():      true,
-		reflect.TypeFor[*event.File]():     true,
-		reflect.TypeFor[*event.Mapping]():  true,
-		reflect.TypeFor[event.Format]():    true,
-		reflect.TypeFor[event.Aggregate](): true,
+		reflect.TypeFor[event.Secret]():     true,
+		reflect.TypeFor[event.Duration]():   true,
+		reflect.TypeFor[event.Size]():       true,
+		reflect.TypeFor[event.Path]():       true,
+		reflect.TypeFor[event.File]():       true,
+		reflect.TypeFor[*event.File]():      true,
+		reflect.TypeFor[*event.Mapping]():   true,
+		reflect.TypeFor[event.Format]():     true,
+		reflect.TypeFor[event.Aggregate]():  true,
+		reflect.TypeFor[event.AnswerRule](): true,
 	}
 )
 

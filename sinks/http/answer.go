@@ -1,6 +1,7 @@
 package httpsink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,18 +25,21 @@ const (
 
 // judge reads the answer and says what it means. Its own error says that the
 // answer broke off.
-func (s *sink) judge(resp *http.Response, host string) (event.Verdict, error) {
+func (s *sink) judge(d *event.Delivery, resp *http.Response, host string) (event.Verdict, error) {
 	defer resp.Body.Close()
-	err := s.verdict(resp, host)
+	means := meaning(resp.StatusCode)
 	keep := int64(event.MaxAnswer)
-	if err != nil {
+	if means != delivered && !s.rules.read() {
 		keep = maxExcerpt
 	}
 	body, cut := readBody(resp, keep)
-	v := event.Verdict{Err: err, Answer: event.Answer{Status: resp.StatusCode, Header: lowerHeader(resp.Header), Body: body}}
-	if cut != nil && err == nil {
+	v := event.Verdict{Answer: event.Answer{Status: resp.StatusCode, Header: lowerHeader(resp.Header), Body: body}}
+	if cut != nil && means == delivered {
 		// Whoever breaks off may not have finished what he says he has.
 		return v, fmt.Errorf("the answer %d broke off: %w", resp.StatusCode, cut)
+	}
+	if v.Err = s.verdict(d, v.Answer, means, host); v.Err != nil {
+		v.Answer.Body = body[:min(len(body), maxExcerpt)]
 	}
 	return v, nil
 }
@@ -72,32 +76,37 @@ func readBody(resp *http.Response, keep int64) ([]byte, error) {
 	}
 }
 
-// verdict is what a status means: 2xx delivered; 408, 425, 429 and 5xx tried
-// again; everything else refused; but for what the settings say.
-func (s *sink) verdict(resp *http.Response, host string) error {
-	status := resp.StatusCode
-	answered := func() error {
-		return fmt.Errorf("%s answered %d %s", host, status, http.StatusText(status))
+// verdict is what an answer means: what its status does, but for what the settings say.
+func (s *sink) verdict(d *event.Delivery, a event.Answer, means outcome, host string) error {
+	err := fmt.Errorf("%s answered %d %s", host, a.Status, http.StatusText(a.Status))
+	ruled, fault := s.rules.apply(d, a, means)
+	if means == refused && ruled == refused && a.Status < 400 {
+		err = fmt.Errorf("%w: redirects are not followed; put the address it points to into url", err)
 	}
-	again := func() error {
-		if d := retryAfter(resp.Header.Get("Retry-After"), time.Now()); d > 0 {
-			return event.RetryAfter(d, answered())
-		}
-		return answered()
-	}
-	switch {
-	case status >= 200 && status < 300:
+	err = withFault(err, fault)
+	switch ruled {
+	case delivered:
 		return nil
-	case s.refuseOn.has(status):
-		return event.Permanent(answered())
-	case s.retryOn.has(status):
-		return again()
-	case status >= 300 && status < 400:
-		return event.Permanentf("%w: redirects are not followed; put the address it points to into url", answered())
-	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
-		return again()
+	case refused:
+		return event.Permanent(err)
 	}
-	return event.Permanent(answered())
+	if after := retryAfter(a.Header["retry-after"], time.Now()); after > 0 {
+		return event.RetryAfter(after, err)
+	}
+	return err
+}
+
+// unanswered applies the settings' rules to an attempt that was not answered. One
+// that was cut short because the engine stops says nothing of the receiver.
+func (s *sink) unanswered(ctx context.Context, d *event.Delivery, v event.Verdict) event.Verdict {
+	if errors.Is(ctx.Err(), context.Canceled) || !s.rules.read() {
+		return v
+	}
+	ruled, fault := s.rules.apply(d, event.Answer{Error: v.Err.Error()}, again)
+	if v.Err = withFault(v.Err, fault); ruled == refused {
+		v.Err = event.Permanent(v.Err)
+	}
+	return v
 }
 
 // retryAfter reads a Retry-After header in both its forms, seconds and a date

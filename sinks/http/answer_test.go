@@ -75,7 +75,7 @@ func TestStatusesOfTheSettings(t *testing.T) {
 	for status, refused := range map[int]bool{404: false, 410: true, 409: false, 302: false, 501: true, 503: false, 429: true, 400: true} {
 		s := start(t, &Settings{
 			URL: eventtest.Template(fmt.Sprintf("%s/?status=%d", server.URL, status)), Method: "POST",
-			RetryOn: []string{"404", "409-410", "3xx"}, RefuseOn: []string{"501", "410", "429"},
+			RetryOn: statuses(t, "404", "409-410", "3xx"), RefuseOn: statuses(t, "501", "410", "429"),
 		})
 		err := s.Deliver(t.Context(), []*event.Delivery{eventtest.Numbered(1)})[0].Err
 		if err == nil || event.IsPermanent(err) != refused {
@@ -85,10 +85,97 @@ func TestStatusesOfTheSettings(t *testing.T) {
 			t.Errorf("%d is tried again after %v", status, event.RetryDelay(err))
 		}
 	}
-	for text, ok := range map[string]bool{"409": true, "5xx": true, "500-504": true, "200": false, "2xx": false, "504-500": false, "soon": false, "1000": false} {
-		if _, bad := parseStatuses([]string{text}); (bad == "") != ok {
-			t.Errorf("%q is a status: %v, want %v", text, !ok, ok)
+}
+
+func statuses(t *testing.T, texts ...string) (rules []event.AnswerRule) {
+	t.Helper()
+	for _, text := range texts {
+		rule, ok := event.ParseStatus(text)
+		if !ok {
+			t.Fatalf("%q is no status", text)
 		}
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
+// Expressions look at the whole answer, at that of a 2xx and at none at all too.
+func TestExpressionsOfTheSettings(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var status int
+		_, _ = fmt.Sscan(r.URL.Query().Get("status"), &status)
+		if status == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("X-Code", r.URL.Query().Get("code"))
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, strings.Repeat(" ", 5000)+r.URL.Query().Get("code"))
+	}))
+	defer server.Close()
+	// busy holds on answers whose body and header say so; on "odd" it fails.
+	says := func(code string) event.AnswerRule {
+		return event.AnswerRule{Expr: eventtest.ExprFunc("body == "+code, func(_ *event.Event, r event.Results) (any, error) {
+			a := r.Answered()
+			if a.Header["x-code"] == "odd" {
+				return nil, &event.StepError{Expression: "body == " + code, Err: errors.New("it is odd")}
+			}
+			return strings.TrimSpace(string(a.Body)) == code && a.Header["x-code"] == code || a.Status == 0 && strings.Contains(a.Error, code), nil
+		})}
+	}
+	for _, c := range []struct {
+		query   string
+		retry   string
+		refuse  string
+		want    outcome
+		faulted bool
+	}{
+		{"status=200&code=ok", "busy", "gone", delivered, false},
+		{"status=200&code=busy", "busy", "gone", again, false},
+		{"status=200&code=gone", "busy", "gone", refused, false},
+		{"status=400&code=busy", "busy", "gone", again, false},
+		{"status=503&code=gone", "busy", "gone", refused, false},
+		{"status=503&code=gone", "gone", "gone", refused, false},
+		{"status=0", "busy", "gone", again, false},
+		{"status=0", "busy", "EOF", refused, false},
+		{"status=200&code=odd", "busy", "gone", refused, true},
+		{"status=404&code=odd", "busy", "gone", refused, true},
+		{"status=503&code=odd", "busy", "gone", again, true},
+	} {
+		s := start(t, &Settings{
+			URL: eventtest.Template(server.URL + "/?" + c.query), Method: "POST",
+			RetryOn: []event.AnswerRule{says(c.retry)}, RefuseOn: []event.AnswerRule{says(c.refuse)},
+		})
+		v := s.Deliver(t.Context(), []*event.Delivery{eventtest.Numbered(1)})[0]
+		got := again
+		switch {
+		case v.Err == nil:
+			got = delivered
+		case event.IsPermanent(v.Err):
+			got = refused
+		}
+		var step *event.StepError
+		if got != c.want || errors.As(v.Err, &step) != c.faulted {
+			t.Errorf("%+v: %v", c, v.Err)
+		}
+		if v.Err != nil && len(v.Answer.Body) > maxExcerpt {
+			t.Errorf("%+v: %d bytes of the answer are kept", c, len(v.Answer.Body))
+		}
+	}
+}
+
+// An attempt that ends with the engine is no word of the receiver's.
+func TestAStopIsNotJudged(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // a server looks for an end behind a body alone
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	always := []event.AnswerRule{{Expr: eventtest.Expr(true)}}
+	s := start(t, &Settings{URL: eventtest.Template(server.URL), Method: "POST", RefuseOn: always})
+	if err := s.Deliver(ctx, []*event.Delivery{eventtest.Numbered(1)})[0].Err; err == nil || event.IsPermanent(err) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -32,7 +32,7 @@ type sink struct {
 	secrets *strings.Replacer // hides in an error what must not be seen
 	client  *http.Transport
 
-	retryOn, refuseOn statuses // beside and before what statuses mean by themselves
+	rules rules
 }
 
 type header struct {
@@ -48,10 +48,8 @@ func open(_ context.Context, settings any, o event.SinkOptions) (event.Sink, err
 	}
 	s := &sink{
 		url: set.URL, method: set.Method, body: set.Body, auth: authorization(set.Auth), client: client,
-		base: http.Header{"User-Agent": {userAgent}},
+		base: http.Header{"User-Agent": {userAgent}}, rules: rules{retry: set.RetryOn, refuse: set.RefuseOn},
 	}
-	s.retryOn, _ = parseStatuses(set.RetryOn) // checked by Validate
-	s.refuseOn, _ = parseStatuses(set.RefuseOn)
 	if text, ok := set.URL.Constant(); ok {
 		if s.fixed, err = parseURL(text); err != nil {
 			return nil, err
@@ -102,11 +100,12 @@ func (s *sink) deliver(ctx context.Context, d *event.Delivery) event.Verdict {
 	// delivery, and what proves who we are, where nobody has said.
 	resp, err := s.client.RoundTrip(r.WithContext(ctx))
 	if err != nil {
-		return event.Verdict{Err: s.failed(ctx, r.URL.Host, err)}
+		return s.unanswered(ctx, d, event.Verdict{Err: s.failed(ctx, r.URL.Host, err)})
 	}
-	v, err := s.judge(resp, r.URL.Host)
+	v, err := s.judge(d, resp, r.URL.Host)
 	if err != nil {
 		v.Err = s.failed(ctx, r.URL.Host, err)
+		return s.unanswered(ctx, d, v)
 	}
 	return v
 }

@@ -25,8 +25,8 @@ type Settings struct {
 	Method   string                    `yaml:"method" enum:"POST,PUT,PATCH,DELETE" doc:"the request's method"`
 	Headers  map[string]event.Template `yaml:"headers" doc:"headers of the request, beside and before Trotline's own"`
 	Body     *event.Mapping            `yaml:"body" doc:"what to send as JSON; left out: the event's body as it stands, with its own content type"`
-	RetryOn  []string                  `yaml:"retry_on" doc:"statuses that are tried again, beside 408, 425, 429 and 5xx: 409, 4xx, 401-404"`
-	RefuseOn []string                  `yaml:"refuse_on" doc:"statuses that refuse the event for good, before all others: 501, 5xx"`
+	RetryOn  []event.AnswerRule        `yaml:"retry_on" doc:"answers that are tried again, beside 408, 425, 429 and 5xx: statuses (409, 4xx, 401-404), or expressions on status, headers, body and error"`
+	RefuseOn []event.AnswerRule        `yaml:"refuse_on" doc:"answers that refuse the event for good, before all others: statuses (501, 5xx), or expressions"`
 	Auth     *Auth                     `yaml:"auth" doc:"how to prove who we are"`
 	TLS      *TLS                      `yaml:"tls" doc:"certificates; left out: the system's authorities, and no certificate of ours"`
 }
@@ -78,11 +78,6 @@ func (s *Settings) Validate() []*event.FieldError {
 			if text, ok := value.Constant(); ok && !event.ValidHeaderValue(text) {
 				problem(path, "", "the value holds a line break or another control character")
 			}
-		}
-	}
-	for path, texts := range map[string][]string{"retry_on": s.RetryOn, "refuse_on": s.RefuseOn} {
-		if _, bad := parseStatuses(texts); bad != "" {
-			problem(path, "write 409, 5xx or 500-504, from 300 on: 2xx is always delivered", "%q is no status", bad)
 		}
 	}
 	if a := s.Auth; a != nil {

@@ -48,10 +48,11 @@ func (s *Settings) Validate() []*event.FieldError {
 // Kind is the sort of sink that type: postgres names.
 func Kind() event.SinkKind {
 	return event.SinkKind{
-		Name:     "postgres",
-		Doc:      "writes each event as a row of a PostgreSQL table",
-		Settings: func() any { return &Settings{} },
-		Batch:    200,
+		Name:      "postgres",
+		Doc:       "writes each event as a row of a PostgreSQL table",
+		Settings:  func() any { return &Settings{} },
+		Batch:     200,
+		LookupKey: func(settings any) []string { return event.SettingsOf[Settings](settings).Key },
 		Open: func(ctx context.Context, settings any, o event.SinkOptions) (event.Sink, error) {
 			return open(ctx, event.SettingsOf[Settings](settings), o)
 		},

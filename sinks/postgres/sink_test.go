@@ -47,6 +47,7 @@ func TestPostgres(t *testing.T) {
 		{"a constraint that is checked at the commit", testDeferredConstraint},
 		{"a trigger refuses", testTrigger},
 		{"quoted names", testNames},
+		{"a row is looked up", testLookup},
 		{"deadlocks", testDeadlocks},
 		{"every mode of execution", testExecModes},
 		{"wrong password", testWrongPassword},

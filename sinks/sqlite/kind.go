@@ -40,10 +40,11 @@ func (s *Settings) Validate() []*event.FieldError {
 // Kind is the sort of sink that type: sqlite names.
 func Kind() event.SinkKind {
 	return event.SinkKind{
-		Name:     "sqlite",
-		Doc:      "writes each event as a row of a table in an SQLite file",
-		Settings: func() any { return &Settings{} },
-		Batch:    200,
+		Name:      "sqlite",
+		Doc:       "writes each event as a row of a table in an SQLite file",
+		Settings:  func() any { return &Settings{} },
+		Batch:     200,
+		LookupKey: func(settings any) []string { return event.SettingsOf[Settings](settings).Key },
 		Open: func(_ context.Context, settings any, o event.SinkOptions) (event.Sink, error) {
 			return open(event.SettingsOf[Settings](settings), o)
 		},

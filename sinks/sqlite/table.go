@@ -47,8 +47,13 @@ func (s *sink) table(ctx context.Context, tx *sql.Tx, rows []pending) (table, er
 	return s.lookUp(ctx, tx)
 }
 
-func (s *sink) lookUp(ctx context.Context, tx *sql.Tx) (table, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT name, type FROM pragma_table_xinfo(?)", s.name.Table)
+// querier is a transaction, or the database.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func (s *sink) lookUp(ctx context.Context, db querier) (table, error) {
+	rows, err := db.QueryContext(ctx, "SELECT name, type FROM pragma_table_xinfo(?)", s.name.Table)
 	if err != nil {
 		return nil, err
 	}

@@ -98,13 +98,15 @@ var declared = func() conf.FunctionsTable {
 func undefined(...any) (any, error) { return nil, nil }
 
 // variableTypes is what the type checker knows of the variables.
-var variableTypes = func() nature.Nature {
+func (c *compilation) variableTypes() nature.Nature {
 	known := types.Map{}
-	for _, v := range variables {
+	for _, v := range c.variables() {
 		known[v.name] = types.Any
 		switch v.kind {
 		case textType:
 			known[v.name] = types.String
+		case intType:
+			known[v.name] = types.Int
 		case timeType:
 			known[v.name] = timeNature{}
 		}
@@ -123,11 +125,11 @@ func (timeNature) String() string        { return "time" }
 func (c *compilation) checkTypes(tree *parser.Tree) error {
 	config := conf.New(nil)
 	config.Functions = declared
-	config.Env = variableTypes()
+	config.Env = c.variableTypes()
 	if _, err := checker.Check(tree, config); err != nil {
 		return c.errorOf(err)
 	}
-	given := kindOf(tree.Node)
+	given := c.kindOf(tree.Node)
 	if given == "" {
 		return nil
 	}
@@ -150,7 +152,7 @@ func (c *compilation) checkTypes(tree *parser.Tree) error {
 
 // kindOf is the kind of value that an expression always gives, "" if it depends.
 // The checker's own answer is not asked: it takes a ? "x" : body.y for a text.
-func kindOf(n ast.Node) string {
+func (c *compilation) kindOf(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.NilNode:
 		return "nil"
@@ -165,7 +167,7 @@ func kindOf(n ast.Node) string {
 	case *ast.MapNode:
 		return "an object"
 	case *ast.IdentifierNode:
-		if v := variableByName[n.Value]; v != nil && v.kind != nil {
+		if v := c.variable(n.Value); v != nil && v.kind != nil {
 			return typeDescribed(v.kind)
 		}
 	case *ast.UnaryNode:
@@ -182,7 +184,7 @@ func kindOf(n ast.Node) string {
 			return "a list"
 		}
 	case *ast.ConditionalNode:
-		if k := kindOf(n.Exp1); k == kindOf(n.Exp2) {
+		if k := c.kindOf(n.Exp1); k == c.kindOf(n.Exp2) {
 			return k
 		}
 	case *ast.CallNode:

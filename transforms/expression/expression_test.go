@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -156,13 +157,53 @@ func TestWant(t *testing.T) {
 	}
 }
 
+func TestAnswer(t *testing.T) {
+	scope := event.Scope{Answer: true, Want: event.Bool}
+	full := event.Answer{Status: 409, Header: map[string]string{"retry-after": "5", "content-type": "application/json"}, Body: []byte(`{"error": {"code": "busy"}}`)}
+	none := event.Answer{Error: "no answer from x: EOF"}
+	for _, c := range []struct {
+		text   string
+		answer event.Answer
+		want   bool
+	}{
+		{`status == 409 && body.error.code == "busy"`, full, true},
+		{`status >= 500`, full, false},
+		{`headers["Retry-After"] == "5" && headers.Missing == nil`, full, true},
+		{`"retry-after" in headers`, full, true},
+		{`error == ""`, full, true},
+		{`status == 0 && error contains "EOF" && body == nil && headers.x == nil`, none, true},
+		{`body contains "try later"`, event.Answer{Status: 200, Body: []byte("please try later")}, true},
+	} {
+		x, err := New(os.LookupEnv).Expr(c.text, scope)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		holds, err := event.AnswerRule{Expr: x}.Holds(&event.Delivery{Event: testEvent()}, c.answer)
+		if err != nil || holds != c.want {
+			t.Errorf("%s: got %v, %v", c.text, holds, err)
+		}
+	}
+	for text, want := range map[string]string{
+		`id == "x"`:     "id is not there: this looks at what the receiver answered (there are status, headers, body and error)",
+		`status`:        "it gives a number, and true or false is wanted",
+		`statuss > 1`:   `unknown name statuss (did you mean status? a literal text is quoted twice: "'statuss'")`,
+		`status == "5"`: "",
+	} {
+		if _, err := New(os.LookupEnv).Expr(text, scope); err == nil || want != "" && err.Error() != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestResults(t *testing.T) {
 	results := event.Results{
 		"crm": {Status: 201, Header: map[string]string{"location": "/1", "content-type": "application/json"}, Body: []byte(`{"id": 12345678901234567}`)},
 		"old": {Header: map[string]string{"content-type": "text/plain"}, Body: []byte(`12`)},
 		"cut": {Status: 200, Body: []byte(`{"id": `)},
+		"bad": {Status: 422, Error: "it answered 422", Reason: "refused"},
 	}
-	scope := event.Scope{Results: []string{"crm", "old", "cut", "none"}}
+	scope := event.Scope{Results: []string{"crm", "old", "cut", "bad", "none"}}
 	for _, c := range []struct{ text, want string }{
 		{`results.crm.status`, `201`},
 		{`results.crm.headers.Location`, `"/1"`},
@@ -174,7 +215,10 @@ func TestResults(t *testing.T) {
 		{`results.old.status`, `null`},
 		{`results.cut.body`, `"{\"id\": "`},
 		{`results.none.body.x`, `null`},
-		{`keys(results)`, `["crm","cut","old"]`},
+		{`keys(results)`, `["bad","crm","cut","old"]`},
+		{`results.crm.error`, `null`},
+		{`results.bad.reason + ": " + results.bad.error`, `"refused: it answered 422"`},
+		{`results.bad`, `{"body":null,"error":"it answered 422","headers":{},"reason":"refused","status":422}`},
 		{`map(["crm"], results[#].status)`, `[201]`},
 	} {
 		got, err := compileTest(t, c.text, scope).Eval(testEvent(), results)

@@ -114,6 +114,9 @@ func (f *frame) answer(sink string) any {
 	if given.Status != 0 {
 		a["status"] = given.Status
 	}
+	if given.Error != "" {
+		a["error"], a["reason"] = given.Error, given.Reason
+	}
 	if f.answers == nil {
 		f.answers = make(map[string]any, len(f.results))
 	}

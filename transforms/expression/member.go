@@ -27,7 +27,7 @@ func (r *rewriter) member(n *ast.MemberNode) ast.Node {
 		base = m.Node
 	}
 	if name, ok := base.(*ast.IdentifierNode); ok {
-		if v := variableByName[name.Value]; v != nil && len(keys) > 0 {
+		if v := r.variable(name.Value); v != nil && len(keys) > 0 {
 			return r.path(n, v, keys, n.Location())
 		}
 	}
@@ -61,7 +61,7 @@ func (r *rewriter) path(n ast.Node, v *variable, keys []any, at file.Location) a
 	case v.name == "env":
 		value, _ := r.env(first)
 		return located(&ast.StringNode{Value: value}, at)
-	case v.name == "headers" && first != "":
+	case v.name == "headers" && first != "" && !r.scope.Answer:
 		name := textproto.CanonicalMIMEHeaderKey(first)
 		keys = keys[1:]
 		load = func(f *frame) (any, error) {

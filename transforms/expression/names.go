@@ -63,9 +63,12 @@ func (n *names) check(node ast.Node) {
 
 func (n *names) checkVariable(node *ast.IdentifierNode) {
 	name := node.Value
-	v := variableByName[name]
+	v := n.variable(name)
 	switch {
 	case n.declared[name]:
+		return
+	case v == nil && n.scope.Answer && variableByName[name] != nil:
+		n.fail(node.Location(), name+" is not there: this looks at what the receiver answered", "there are status, headers, body and error")
 		return
 	case v == nil:
 		n.fail(node.Location(), "unknown name "+name, n.meant(name))
@@ -140,7 +143,7 @@ func (n *names) meant(name string) string {
 		return fmt.Sprintf("it is a function: write %s(…)", name)
 	}
 	known := slices.Collect(maps.Keys(n.declared))
-	for _, v := range variables {
+	for _, v := range n.variables() {
 		known = append(known, v.name)
 	}
 	slices.Sort(known)
@@ -166,7 +169,7 @@ func (n *names) checkFunction(node *ast.IdentifierNode) {
 	switch {
 	case functionByName[name] != nil:
 		return
-	case n.declared[name] || variableByName[name] != nil:
+	case n.declared[name] || n.variable(name) != nil:
 		n.fail(node.Location(), name+" is no function", "")
 		return
 	}

@@ -29,7 +29,7 @@ type rewriter struct {
 func (r *rewriter) node(n ast.Node) ast.Node {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
-		if v := variableByName[n.Value]; v != nil {
+		if v := r.variable(n.Value); v != nil {
 			return r.path(n, v, nil, n.Location())
 		}
 		return n
@@ -185,7 +185,7 @@ func (r *rewriter) binary(n *ast.BinaryNode) ast.Node {
 		r.convert = true // it may make a duration
 	}
 	op, result := binaryOperations[n.Operator], anyType
-	if kindOf(n) == "true or false" {
+	if r.kindOf(n) == "true or false" {
 		result = boolType
 	}
 	left, right := r.node(n.Left), r.node(n.Right)
@@ -211,7 +211,7 @@ func reason(err error) string {
 
 // truth is a node that gives true or false, or fails.
 func (r *rewriter) truth(n ast.Node, wantedBy string) ast.Node {
-	if kindOf(n) == "true or false" {
+	if r.kindOf(n) == "true or false" {
 		return r.node(n)
 	}
 	return r.pure(r.site(wantedBy, n, n), mustBool, boolType, r.node(n))

@@ -47,18 +47,49 @@ var variables = []variable{
 	{name: "replayed", doc: "whether it is a stored event that is replayed", kind: boolType, later: true,
 		load: func(f *frame) (any, error) { return f.event.Replay != "", nil }},
 	{name: "original", doc: "the body before the steps", later: true, load: (*frame).original, field: (*frame).originalField},
-	{name: "results", doc: "what earlier sinks of the chain answered: results.crm.status, .headers, .body", view: true,
+	{name: "results", doc: "what earlier sinks of the chain answered: results.crm.status, .headers, .body; of a delivery that failed also .error and .reason", view: true,
 		load: func(f *frame) (any, error) { return f.allAnswers(), nil }},
 	{name: "env", doc: "the environment's variables: env.NAME"},
 }
 
-var variableByName = func() map[string]*variable {
-	byName := make(map[string]*variable, len(variables))
-	for i := range variables {
-		byName[variables[i].name] = &variables[i]
+// answerVariables are the names that an expression on an answer knows.
+var answerVariables = []variable{
+	{name: "status", doc: "the status of the answer, 0 where there was none", kind: intType,
+		load: func(f *frame) (any, error) { return f.results.Answered().Status, nil }},
+	{name: "headers", doc: `the answer's headers, names in any case: headers["X-Foo"]`, view: true,
+		load: func(f *frame) (any, error) { return nameView(f.results.Answered().Header), nil }},
+	{name: "body", doc: "the answer's body: JSON is decoded, all else is a text",
+		load: func(f *frame) (any, error) { return answerBody(f.results.Answered()), nil }},
+	{name: "error", doc: "why there was no answer, in words; an empty text where there was one", kind: textType,
+		load: func(f *frame) (any, error) { return f.results.Answered().Error, nil }},
+	{name: "env", doc: "the environment's variables: env.NAME"},
+}
+
+var variableByName, answerVariableByName = byName(variables), byName(answerVariables)
+
+func byName(list []variable) map[string]*variable {
+	byName := make(map[string]*variable, len(list))
+	for i := range list {
+		byName[list[i].name] = &list[i]
 	}
 	return byName
-}()
+}
+
+// variables are the names that the expression knows.
+func (c *compilation) variables() []variable {
+	if c.scope.Answer {
+		return answerVariables
+	}
+	return variables
+}
+
+// variable is the one of a name; nil if there is none.
+func (c *compilation) variable(name string) *variable {
+	if c.scope.Answer {
+		return answerVariableByName[name]
+	}
+	return variableByName[name]
+}
 
 var (
 	anyType      = reflect.TypeFor[any]()
