@@ -36,22 +36,22 @@ pipelines:
     to: [nowhere]
 `)
 	e.start()
-	idle := rss(t, e)
+	idle := e.rss()
 	for n := range batches {
 		e.batch(n)
 	}
 	await(t, time.Minute, "everything is handled", func() bool { return e.metric("trotline_backlog") == 0 })
 	await(t, time.Minute, "the events are gone", func() bool { return e.metric("trotline_stream_messages", `stream="events"`) < batchSize })
-	known, loaded := e.metric("trotline_dedupe_ids"), rss(t, e)
+	known, loaded := e.metric("trotline_dedupe_ids"), e.rss()
 	over := time.Now()
-	await(t, time.Minute, "what the load left is given back", func() bool { return rss(t, e) < most*mib*3/4 })
-	t.Logf("%.0f ids: %d MiB idle, %d after the load, %d after %s", known, idle/mib, loaded/mib, rss(t, e)/mib, time.Since(over).Round(time.Second))
+	await(t, time.Minute, "what the load left is given back", func() bool { return e.rss() < most*mib*3/4 })
+	t.Logf("%.0f ids: %d MiB idle, %d after the load, %d after %s", known, idle/mib, loaded/mib, e.rss()/mib, time.Since(over).Round(time.Second))
 	e.kill()
 	before := time.Now()
 	e.start()
-	restart, restarted := time.Since(before), rss(t, e)
-	await(t, time.Minute, "what the start left is given back", func() bool { return rss(t, e) < most*mib*3/4 })
-	t.Logf("%d MiB after a restart of %s, then %d", restarted/mib, restart.Round(time.Millisecond), rss(t, e)/mib)
+	restart, restarted := time.Since(before), e.rss()
+	await(t, time.Minute, "what the start left is given back", func() bool { return e.rss() < most*mib*3/4 })
+	t.Logf("%d MiB after a restart of %s, then %d", restarted/mib, restart.Round(time.Millisecond), e.rss()/mib)
 	if restarted > maxMemory {
 		t.Errorf("with the start that reads them it takes %d MiB, more than %d", restarted/mib, maxMemory/mib)
 	}

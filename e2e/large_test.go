@@ -43,10 +43,10 @@ pipelines:
 	await(t, time.Minute, "everything is delivered", func() bool {
 		return e.metric("trotline_delivered_total") == senders*each && e.metric("trotline_backlog") == 0
 	})
-	peak := e.peak() << 10
+	peak := e.peak()
 	over := time.Now()
-	await(t, time.Minute, "what they took is given back", func() bool { return rss(t, e) < 150*mib })
-	t.Logf("%d MiB at the most, %d MiB %s later", peak/mib, rss(t, e)/mib, time.Since(over).Round(time.Second))
+	await(t, time.Minute, "what they took is given back", func() bool { return e.rss() < 150*mib })
+	t.Logf("%d MiB at the most, %d MiB %s later", peak/mib, e.rss()/mib, time.Since(over).Round(time.Second))
 	if peak > maxLarge {
 		t.Errorf("%d bodies of a MiB at once took %d MiB", senders, peak/mib)
 	}
