@@ -22,11 +22,16 @@ type convoy struct {
 	subjects  []string // what the stream's subjects begin with
 
 	mu      sync.Mutex
-	sent    []*Pending // the group on its way; none: nothing is
-	first   answer     // to its first message
-	waiting []*Pending // the next group
-	spare   []*Pending
-	careful time.Time // until then each message asks for its own answer
+	sent    *group     // on its way; nil: none is
+	waiting []*Pending // the next one
+	careful time.Time  // until then each message asks for its own answer
+}
+
+// group are messages that were sent together.
+type group struct {
+	convoy   *convoy
+	messages []*Pending
+	first    answer // to the first of them
 }
 
 // answer is what the stream says of a message.
@@ -34,6 +39,9 @@ type answer struct {
 	ack Ack
 	err error
 }
+
+// taken tells whether the stream has stored the message.
+func (a answer) taken() bool { return a.err == nil && !a.ack.Duplicate }
 
 // carefulTime is how long no group is sent after one in which something was
 // refused, or known already: of what stands between nobody can tell.
@@ -58,51 +66,53 @@ func (p *publisher) convoyOf(subject string) *convoy {
 // join sends a message with the next group.
 func (c *convoy) join(w *Pending) {
 	c.mu.Lock()
-	if len(c.sent) == 0 && w.sent.Before(c.careful) {
+	if c.sent == nil && w.sent.Before(c.careful) {
 		c.publisher.publish(w) // with the lock held: messages keep their order
 		c.mu.Unlock()
 		return
 	}
-	w.convoy = c
 	c.waiting = append(c.waiting, w)
-	group := c.next()
+	g := c.next()
 	c.mu.Unlock()
-	c.send(group)
+	c.send(g)
 }
 
 // next is the group that is to be sent now, if any. It is called with the lock held.
-func (c *convoy) next() []*Pending {
-	if len(c.sent) > 0 || len(c.waiting) == 0 {
+func (c *convoy) next() *group {
+	if c.sent != nil || len(c.waiting) == 0 {
 		return nil
 	}
-	c.sent, c.waiting, c.spare = c.waiting, c.spare[:0], nil
+	c.sent = &group{convoy: c, messages: c.waiting}
+	c.waiting = make([]*Pending, 0, len(c.waiting))
 	return c.sent
 }
 
 // send sends a group, and those after it if it fails at once.
-func (c *convoy) send(group []*Pending) {
-	for len(group) > 0 {
-		err := c.post(group)
+func (c *convoy) send(g *group) {
+	for g != nil {
+		err := g.post(c.publisher)
 		if err == nil {
 			return
 		}
-		for _, w := range group {
+		for _, w := range g.messages {
 			if c.publisher.leave(w.number, true) != nil {
 				w.resolve(sendError(err))
 			}
 		}
 		c.mu.Lock()
-		c.over(group)
-		group = c.next()
+		if c.sent == g {
+			c.sent = nil
+		}
+		g = c.next()
 		c.mu.Unlock()
 	}
 }
 
-// post sends a group's messages. Its error is for all of them: which were sent is not known.
-func (c *convoy) post(group []*Pending) error {
-	p := c.publisher
-	for i, w := range group {
-		if i == 0 || i == len(group)-1 {
+// post sends the messages. Its error is for all of them: which were sent is not known.
+func (g *group) post(p *publisher) error {
+	for i, w := range g.messages {
+		if i == 0 || i == len(g.messages)-1 {
+			w.group = g
 			w.message.Reply = p.replyTo(w)
 		}
 		if err := p.conn.PublishMsg(w.message); err != nil {
@@ -112,80 +122,69 @@ func (c *convoy) post(group []*Pending) error {
 	return nil
 }
 
-// over ends a group. It is called with the lock held.
-func (c *convoy) over(group []*Pending) {
-	clear(group)
-	c.sent, c.spare = nil, group[:0]
-}
-
-// answered takes the answer to a message of the convoy.
+// answered takes the answer to the first message of a group, or the last.
 func (c *convoy) answered(w *Pending, a answer) {
+	g := w.group
 	c.mu.Lock()
-	n := len(c.sent)
-	switch {
-	case n > 1 && w == c.sent[0]:
-		c.first = a
-		c.mu.Unlock()
-		return
-	case n == 0 || w != c.sent[n-1]: // its group was given up
+	if c.sent != g { // it was given up
 		c.mu.Unlock()
 		c.publisher.confirm(w, a)
 		return
 	}
-	if n == 1 {
-		c.first = a
+	if w == g.messages[0] {
+		g.first = a
 	}
-	c.settle(c.sent, c.first, a)
-	c.over(c.sent)
-	if c.careful.After(time.Now()) {
+	if w != g.messages[len(g.messages)-1] {
+		c.mu.Unlock()
+		return
+	}
+	if !c.settle(g, a) {
+		c.careful = time.Now().Add(carefulTime)
 		for _, w := range c.waiting {
 			c.publisher.publish(w)
 		}
-		clear(c.waiting)
-		c.waiting = c.waiting[:0]
+		c.waiting = nil
 	}
-	group := c.next()
+	c.sent = nil
+	g = c.next()
 	c.mu.Unlock()
-	c.send(group)
+	c.send(g)
 }
 
 // settle says of each message of a group what the answers to the first and the
-// last one tell. It is called with the lock held.
-func (c *convoy) settle(group []*Pending, first, last answer) {
-	n := len(group)
-	if first.taken() && last.taken() && last.ack.Sequence-first.ack.Sequence == uint64(n-1) {
-		for i, w := range group {
-			c.publisher.confirm(w, answer{ack: Ack{Sequence: first.ack.Sequence + uint64(i)}})
+// last one tell; false when they do not tell all. It is called with the lock held.
+func (c *convoy) settle(g *group, last answer) (whole bool) {
+	n := len(g.messages)
+	if g.first.taken() && last.taken() && last.ack.Sequence-g.first.ack.Sequence == uint64(n-1) {
+		for i, w := range g.messages {
+			c.publisher.confirm(w, answer{ack: Ack{Sequence: g.first.ack.Sequence + uint64(i)}})
 		}
-		return
+		return true
 	}
-	c.publisher.confirm(group[0], first)
+	c.publisher.confirm(g.messages[0], g.first)
 	if n == 1 {
-		return
+		return true
 	}
-	for _, w := range group[1 : n-1] {
-		c.careful = time.Now().Add(carefulTime)
+	for _, w := range g.messages[1 : n-1] {
 		if w.message.Header.Get(nats.MsgIdHdr) != "" { // a second one does no harm
 			c.publisher.publish(w)
 		} else {
-			c.publisher.confirm(w, answer{err: unavailable("it refused messages sent with this one")})
+			c.publisher.confirm(w, answer{err: unavailable("it did not take all of the messages sent with this one")})
 		}
 	}
-	c.publisher.confirm(group[n-1], last)
+	c.publisher.confirm(g.messages[n-1], last)
+	return n == 2
 }
 
-// taken tells whether the stream has stored the message.
-func (a answer) taken() bool { return a.err == nil && !a.ack.Duplicate }
-
 // givenUp ends a group of which messages were given up, and forgets those that
-// were to be sent. The slots of all of them are free.
+// were to be sent.
 func (c *convoy) givenUp() {
 	c.mu.Lock()
-	if slices.ContainsFunc(c.sent, (*Pending).resolved) {
-		c.over(c.sent)
+	if c.sent != nil && slices.ContainsFunc(c.sent.messages, (*Pending).resolved) {
+		c.sent = nil
 	}
 	c.waiting = slices.DeleteFunc(c.waiting, (*Pending).resolved)
-	group := c.next()
+	g := c.next()
 	c.mu.Unlock()
-	c.send(group)
+	c.send(g)
 }

@@ -3,6 +3,7 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
@@ -12,14 +13,14 @@ import (
 func behind(b *Bus, subject string) (release func()) {
 	c := b.publisher.convoyOf(subject)
 	c.mu.Lock()
-	c.sent = []*Pending{newPending()}
+	c.sent = &group{convoy: c, messages: []*Pending{newPending()}}
 	c.mu.Unlock()
 	return func() {
 		c.mu.Lock()
-		c.over(c.sent)
-		group := c.next()
+		c.sent = nil
+		g := c.next()
 		c.mu.Unlock()
-		c.send(group)
+		c.send(g)
 	}
 }
 
@@ -144,7 +145,7 @@ func TestAGroupThatIsGivenUp(t *testing.T) {
 	all := works(1, 5)
 	behind(b, b.names.workSubject(all[0])) // for good
 	c := b.publisher.convoyOf(b.names.workSubject(all[0]))
-	lost := c.sent[0]
+	lost := c.sent.messages[0]
 	if err := b.publisher.enter(withMessage(lost, b, all[0]), behindBarrier); err != nil {
 		t.Fatal(err)
 	}
@@ -164,4 +165,40 @@ func TestAGroupThatIsGivenUp(t *testing.T) {
 func withMessage(p *Pending, b *Bus, w *Work) *Pending {
 	p.message, _ = b.names.encodeWork(w)
 	return p
+}
+
+// However much is given up, each message is answered for, and what comes later goes its way.
+func TestGroupsAreGivenUpWhileTheyAreSent(t *testing.T) {
+	b := quiet(open(t, t.TempDir()))
+	start(t, b)
+	var senders sync.WaitGroup
+	for s := range 4 {
+		senders.Go(func() {
+			var pending []*Pending
+			for n := range 500 {
+				pending = append(pending, b.publisher.send(withMessage(newPending(), b, works(1000*s+n, 1000*s+n)[0]).message))
+			}
+			for _, p := range pending {
+				if _, err := p.Wait(soon(t)); err != nil && !errors.Is(err, ErrUnavailable) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		senders.Wait()
+	}()
+	for going := true; going; {
+		select {
+		case <-ended:
+			going = false
+		default:
+			b.publisher.disconnected()
+		}
+	}
+	if _, err := b.publisher.send(withMessage(newPending(), b, works(1, 1)[0]).message).Wait(soon(t)); err != nil {
+		t.Error(err)
+	}
 }

@@ -26,7 +26,7 @@ type Pending struct {
 	size    int       // in bytes
 	sent    time.Time // when it was given to the publisher
 	to      place     // where it has to be
-	convoy  *convoy   // it goes with; nil: alone
+	group   *group    // whose first or last it is; nil: it is answered for itself
 
 	ids   *ids     // told first what became of it; nil for what has no id
 	key   eventKey // its id

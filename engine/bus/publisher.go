@@ -112,7 +112,7 @@ func (p *publisher) post(m *nats.Msg, w *Pending, to place) *Pending {
 
 // publish sends a message that has its slot, and asks for an answer to it.
 func (p *publisher) publish(w *Pending) {
-	w.convoy = nil
+	w.group = nil
 	w.message.Reply = p.replyTo(w)
 	if err := p.conn.PublishMsg(w.message); err != nil && p.leave(w.number, true) != nil {
 		w.resolve(sendError(err))
@@ -237,8 +237,8 @@ func (p *publisher) answered(m *nats.Msg) {
 	if a.ack, a.err = parseAck(m); errors.Is(a.err, ErrFull) {
 		p.full()
 	}
-	if w.convoy != nil {
-		w.convoy.answered(w, a)
+	if w.group != nil {
+		w.group.convoy.answered(w, a)
 	} else {
 		p.confirm(w, a)
 	}
