@@ -23,13 +23,13 @@ type Message struct {
 
 // newMessage reads what the server says of a message.
 func (c *Consumer) newMessage(m *nats.Msg) (*Message, error) {
-	meta, err := m.Metadata()
-	if err != nil {
-		return nil, fmt.Errorf("the consumer %s got a message that is none of a stream: %w", c.name, err)
+	r, ok := readReply(m.Reply)
+	if !ok {
+		return nil, fmt.Errorf("the consumer %s got a message that is none of a stream: it is answered at %.100q", c.name, m.Reply)
 	}
 	return &Message{
-		msg: m, consumer: c, sequence: meta.Sequence.Stream, handed: meta.Sequence.Consumer,
-		attempt: int(meta.NumDelivered), stored: meta.Timestamp.UTC(),
+		msg: m, consumer: c, sequence: r.sequence, handed: r.handed,
+		attempt: int(r.delivered), stored: time.Unix(0, int64(r.stored)).UTC(),
 	}, nil
 }
 

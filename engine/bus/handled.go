@@ -2,8 +2,6 @@ package bus
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 )
 
@@ -101,21 +99,4 @@ func (c *Consumer) done(messages ...*Message) {
 		c.latest.Store(messages[0])
 		c.say(reply, "+ACK")
 	}
-}
-
-// replyFor is where the server is told of the message at a sequence, made of
-// where it is told of another one. It looks at nothing but the sequence and, when
-// told of all up to it, at how many they are, which has to rise (nats-server,
-// server/consumer.go: ackReplyInfo, processAckMsgLocked).
-func replyFor(other string, sequence, count uint64) string {
-	tokens := strings.Split(other, ".")
-	at := 5 // $JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<count>.…
-	if len(tokens) > 9 {
-		at = 7 // with a domain and an account
-	}
-	tokens[at] = strconv.FormatUint(sequence, 10)
-	if count > 0 {
-		tokens[at+1] = strconv.FormatUint(count, 10)
-	}
-	return strings.Join(tokens, ".")
 }
