@@ -29,7 +29,7 @@ func (s *sink) judge(d *event.Delivery, resp *http.Response, host string) (event
 	defer resp.Body.Close()
 	means := meaning(resp.StatusCode)
 	keep := int64(event.MaxAnswer)
-	if means != delivered && !s.rules.read() {
+	if means != delivered && !s.rules.hasExpr() {
 		keep = maxExcerpt
 	}
 	body, cut := readBody(resp, keep)
@@ -99,7 +99,7 @@ func (s *sink) verdict(d *event.Delivery, a event.Answer, means outcome, host st
 // unanswered applies the settings' rules to an attempt that was not answered. One
 // that was cut short because the engine stops says nothing of the receiver.
 func (s *sink) unanswered(ctx context.Context, d *event.Delivery, v event.Verdict) event.Verdict {
-	if errors.Is(ctx.Err(), context.Canceled) || !s.rules.read() {
+	if errors.Is(ctx.Err(), context.Canceled) || !s.rules.hasExpr() {
 		return v
 	}
 	ruled, fault := s.rules.apply(d, event.Answer{Error: v.Err.Error()}, again)

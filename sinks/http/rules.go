@@ -33,15 +33,15 @@ type rules struct {
 	retry, refuse []event.AnswerRule
 }
 
-// read tells whether any of them reads more of an answer than its status.
-func (r rules) read() bool {
-	reads := func(rule event.AnswerRule) bool { return rule.Expr != nil }
-	return slices.ContainsFunc(r.retry, reads) || slices.ContainsFunc(r.refuse, reads)
+// hasExpr tells whether any of them looks at more of an answer than its status.
+func (r rules) hasExpr() bool {
+	isExpr := func(rule event.AnswerRule) bool { return rule.Expr != nil }
+	return slices.ContainsFunc(r.retry, isExpr) || slices.ContainsFunc(r.refuse, isExpr)
 }
 
 // apply is what an answer means by the rules, or else by itself. Where a rule
-// fails on it, nobody knows: then what would be tried again still is, and
-// everything else is refused, and fault says why.
+// fails on it, nobody knows: then what would be tried again still is, everything
+// else is refused, and fault says why.
 func (r rules) apply(d *event.Delivery, a event.Answer, itself outcome) (means outcome, fault error) {
 	for _, list := range []struct {
 		name  string
@@ -50,10 +50,11 @@ func (r rules) apply(d *event.Delivery, a event.Answer, itself outcome) (means o
 	}{{"refuse_on", r.refuse, refused}, {"retry_on", r.retry, again}} {
 		for _, rule := range list.rules {
 			switch holds, err := rule.Holds(d, a); {
-			case err != nil && itself == again:
-				return again, fmt.Errorf("%s fails on it: %w", list.name, err)
 			case err != nil:
-				return refused, fmt.Errorf("%s fails on it: %w", list.name, err)
+				if itself == delivered {
+					itself = refused
+				}
+				return itself, fmt.Errorf("%s fails on it: %w", list.name, err)
 			case holds:
 				return list.means, nil
 			}
@@ -62,8 +63,8 @@ func (r rules) apply(d *event.Delivery, a event.Answer, itself outcome) (means o
 	return itself, nil
 }
 
-// withFault is what an attempt came to, with the failure of a rule. That one
-// comes first in the dead letter: it is what has to be mended.
+// withFault is what an attempt came to, with the failure of a rule beside it. A
+// dead letter gets its reason from that one: it is what has to be mended.
 func withFault(err, fault error) error {
 	if fault == nil {
 		return err
