@@ -19,8 +19,8 @@ func (s *sink) Lookup(ctx context.Context, key []any) ([]byte, error) {
 	p := pending{Row: row}
 	if known := s.known.Load(); known != nil && s.encode(*known, &p) == nil {
 		answer, err := s.find(ctx, *known, &p)
-		if err == nil || faultOf(err) != schemaFault {
-			return answer, s.failed(err)
+		if faultOf(err) != schemaFault {
+			return answer, err
 		}
 	}
 	t, err := s.lookUp(ctx)
@@ -30,22 +30,13 @@ func (s *sink) Lookup(ctx context.Context, key []any) ([]byte, error) {
 	case len(t) == 0 && s.spec.Create:
 		return []byte("null"), nil // it is made with its first row
 	case len(t) == 0:
-		return nil, fmt.Errorf("table %s does not exist", s.name)
+		return nil, s.explain(sqltable.ErrNoTable)
 	}
 	s.known.Store(&t)
 	if err := s.encode(t, &p); err != nil {
 		return nil, err
 	}
-	answer, err := s.find(ctx, t, &p)
-	return answer, s.failed(err)
-}
-
-// failed is the error of a query, explained; nil if there is none.
-func (s *sink) failed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return s.verdict(err)
+	return s.find(ctx, t, &p)
 }
 
 // find is the row as the server writes it in JSON, so that every type it has is
@@ -59,8 +50,11 @@ func (s *sink) find(ctx context.Context, t table, p *pending) ([]byte, error) {
 	}
 	var answer string
 	err := s.pool.QueryRow(ctx, query, arguments...).Scan(&answer)
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return []byte("null"), nil
+	case err != nil:
+		return nil, s.verdict(err)
 	}
-	return []byte(answer), err
+	return []byte(answer), nil
 }

@@ -30,7 +30,7 @@ func (s *sink) Lookup(ctx context.Context, key []any) ([]byte, error) {
 		case len(t) == 0 && s.spec.Create:
 			return nil // it is made with its first row
 		case len(t) == 0:
-			fault = fmt.Errorf("%s: table %s does not exist", s.file.path, s.name)
+			fault = s.explain(sqltable.ErrNoTable)
 			return nil
 		}
 		var values []any

@@ -28,8 +28,11 @@ func (s *Spec) KeyRow(key []any) (Row, error) {
 	return row, nil
 }
 
+// ErrNoTable is for a look-up in a table that nobody has made.
+var ErrNoTable = errors.New("it does not exist: write create: true in the sink, or make it")
+
 // Where is the condition that a row has values in these columns; parameter is
-// how the nth of them is written.
+// how that of columns[n] is written.
 func Where(columns []string, parameter func(n int) string) string {
 	terms := make([]string, len(columns))
 	for i, name := range columns {
