@@ -25,27 +25,34 @@ func (f *OnFailure) to(sink string) *Hop {
 }
 
 // Failed is what becomes of a delivery that failed for good, whose dead letter
-// would be d: that letter, what follows in the chain, or what is handed over in
-// its place. What nobody wants to be handed is a dead letter too.
+// would be d: that letter, with or without what follows in the chain, or what is
+// handed over in its place.
 func (r *Rules) Failed(w *bus.Work, answer event.Answer, d *bus.Dead) *Outcome {
-	hop := r.hop(w)
-	if hop == nil {
-		return &Outcome{Dead: []*bus.Dead{d}}
-	}
+	o := &Outcome{}
 	answer.Error, _, _ = strings.Cut(d.Error, "\n") // behind a panic's first line stands our code
 	answer.Reason = d.Reason
-	o := &Outcome{}
-	if hop.OnFailure.Continue && !w.Final {
+	switch hop := r.hop(w); {
+	case hop == nil:
+	case hop.OnFailure.Continue && !w.Final:
 		o = r.Next(w, &answer)
 		d.Final = true
+	case len(hop.OnFailure.To) > 0:
+		o = r.failOver(w, hop.OnFailure.To, answer)
+		if len(o.Work) > 0 {
+			return o
+		}
 	}
+	o.Dead = append(o.Dead, d)
+	return o
+}
+
+// failOver hands what failed over to those of the hops that want it.
+func (r *Rules) failOver(w *bus.Work, to []Hop, answer event.Answer) *Outcome {
+	o := &Outcome{}
 	next := *w
 	next.After, next.Final, next.Results = w.Sink, false, with(w, answer)
-	for i := range hop.OnFailure.To {
-		r.offer(&hop.OnFailure.To[i], &next, w.Hop, o)
-	}
-	if len(hop.OnFailure.To) == 0 || len(o.Work) == 0 {
-		o.Dead = append(o.Dead, d)
+	for i := range to {
+		r.offer(&to[i], &next, w.Hop, o)
 	}
 	return o
 }
