@@ -321,16 +321,17 @@ func (r *pipelineReader) hops(route *Route, owner, n *yaml.Node, to, chain []raw
 func (r *pipelineReader) routeHop(n *yaml.Node, use routeUse) (Hop, bool) {
 	before := r.errors
 	w := &failureWords{}
-	results := []string(nil)
+	var results []string // nil: there are none to see
 	if use.chain {
 		results = append([]string{}, use.sinks...)
 	}
 	hop, at := r.hop(n, results, w)
-	switch twice := slices.Contains(use.sinks, hop.Sink); {
-	case twice && use.chain:
-		r.addAt(r.file, at, "sink "+hop.Sink+" stands in this chain twice", "remove one")
-	case twice:
-		r.addAt(r.file, at, "sink "+hop.Sink+" stands here twice", "remove one")
+	if slices.Contains(use.sinks, hop.Sink) {
+		where := "here"
+		if use.chain {
+			where = "in this chain"
+		}
+		r.addAt(r.file, at, "sink "+hop.Sink+" stands "+where+" twice", "remove one")
 	}
 	if w.OnFailure.node != nil {
 		r.onFailure(n, w.OnFailure.node, use, &hop)

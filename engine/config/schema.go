@@ -53,41 +53,36 @@ func kindSchema(name, doc string, fallback bool, targets ...any) map[string]any 
 }
 
 func pipelineSchema(steps []any) map[string]any {
-	hops := map[string]map[string]any{"to": hopsSchema(nil), "chain": hopsSchema(onFailureSchema())}
 	route := objectSchema(&routeWords{})
 	delete(route, "required") // a single route goes without its name
 	pipeline := objectSchema(&pipelineWords{}, &Pipeline{})
 	for _, s := range []map[string]any{route, pipeline} {
-		properties := s["properties"].(map[string]any)
-		for word, schema := range hops {
-			properties[word] = described(schema, properties[word].(map[string]any)["description"].(string))
-		}
+		refine(s, "to", hopsSchema(objectSchema(&hopWords{})))
+		refine(s, "chain", hopsSchema(chainHopSchema()))
 	}
-	properties := pipeline["properties"].(map[string]any)
-	fill := func(word string, items map[string]any) {
-		properties[word] = described(map[string]any{"type": "array", "items": items}, properties[word].(map[string]any)["description"].(string))
-	}
-	properties["order_by"] = described(typeSchema(exprType, ""), properties["order_by"].(map[string]any)["description"].(string))
-	fill("steps", map[string]any{"anyOf": steps})
-	fill("routes", route)
+	refine(pipeline, "order_by", typeSchema(exprType, ""))
+	refine(pipeline, "steps", map[string]any{"type": "array", "items": map[string]any{"anyOf": steps}})
+	refine(pipeline, "routes", map[string]any{"type": "array", "items": route})
 	return pipeline
 }
 
+// refine says more of a word of an object than the type of its field does.
+func refine(object map[string]any, word string, s map[string]any) {
+	properties := object["properties"].(map[string]any)
+	properties[word] = described(s, properties[word].(map[string]any)["description"].(string))
+}
+
 // hopsSchema is one hop or a list of them.
-func hopsSchema(onFailure map[string]any) map[string]any {
-	hop := objectSchema(&hopWords{})
-	if onFailure != nil { // of a chain
-		hop["properties"].(map[string]any)["on_failure"] = onFailure
-	}
+func hopsSchema(hop map[string]any) map[string]any {
 	return oneOrMore(map[string]any{"anyOf": []any{map[string]any{"type": "string"}, hop}})
 }
 
-func onFailureSchema() map[string]any {
-	words := objectSchema(&failureWords{})["properties"].(map[string]any)["on_failure"].(map[string]any)
+func chainHopSchema() map[string]any {
 	to := objectSchema(&failureTo{})
-	properties := to["properties"].(map[string]any)
-	properties["to"] = described(hopsSchema(nil), properties["to"].(map[string]any)["description"].(string))
-	return described(map[string]any{"anyOf": []any{map[string]any{"enum": failureOptions}, to}}, words["description"].(string))
+	refine(to, "to", hopsSchema(objectSchema(&hopWords{})))
+	hop := objectSchema(&hopWords{}, &failureWords{})
+	refine(hop, "on_failure", map[string]any{"anyOf": []any{map[string]any{"enum": failureOptions}, to}})
+	return hop
 }
 
 // objectSchema is the schema of structs that are written as one.

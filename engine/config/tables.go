@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,15 +30,15 @@ func (r *pipelineReader) readsTable(step *yaml.Node, t event.TableReader) {
 		return
 	}
 	r.tables = append(r.tables, u)
-	r.use.routes = append(r.use.routes, routeUse{sinks: []string{u.sink}})
+	r.use.routes = append(r.use.routes, routeUse{sinks: []string{u.sink}}) // it is not unused
 }
 
 // checkTables compares what steps look up with the sinks, which are decoded after the pipelines.
 func (l *loader) checkTables() {
-	var known []string
+	keys := make(map[string]func(settings any) []string) // of the kinds that have rows to look up
 	for _, k := range l.options.Kinds.Sinks {
 		if k.LookupKey != nil {
-			known = append(known, k.Name)
+			keys[k.Name] = k.LookupKey
 		}
 	}
 	for _, u := range l.tables {
@@ -47,17 +47,18 @@ func (l *loader) checkTables() {
 			continue // there is a problem with it that was told before
 		}
 		s := l.config.Sinks[i]
-		kind := l.options.Kinds.Sinks[slices.IndexFunc(l.options.Kinds.Sinks, func(k event.SinkKind) bool { return k.Name == s.Kind })]
-		if kind.LookupKey == nil {
-			l.addAt(u.file, u.name, fmt.Sprintf("sink %s is of type %s, which has no rows to look up", u.sink, s.Kind), "name one of type "+strings.Join(known, " or "))
+		keyOf := keys[s.Kind]
+		if keyOf == nil {
+			l.addAt(u.file, u.name, "sink "+u.sink+" is of type "+s.Kind+", which has no rows to look up",
+				"name one of type "+strings.Join(slices.Sorted(maps.Keys(keys)), " or "))
 			continue
 		}
-		switch key := kind.LookupKey(s.Settings); {
+		switch key := keyOf(s.Settings); {
 		case len(key) == 0:
 			l.addAt(u.file, u.name, "sink "+u.sink+" has no key to look a row up by", "add key: [column] to the sink")
 		case len(key) != u.values:
-			l.addAt(u.file, u.key, fmt.Sprintf("the key of sink %s has %d columns, not %d", u.sink, len(key), u.values),
-				"give a list with an expression for each of them: "+strings.Join(key, ", "))
+			l.addAt(u.file, u.key, "the key of sink "+u.sink+" has other columns: "+strings.Join(key, ", "),
+				"give an expression for each of them, in their order")
 		}
 	}
 }
