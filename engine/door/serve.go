@@ -254,10 +254,10 @@ func (v *visit) inTurn(receipt *event.Receipt, body []byte) (answer, error) {
 	if v.decoded != nil {
 		size = max(size, int64(len(v.decoded.bytes)))
 	}
-	if err := v.door.turns.take(v.door.working, size); err != nil {
+	if err := v.door.turns.acquire(v.door.working, size); err != nil {
 		return answer{}, err
 	}
-	defer v.door.turns.end(size)
+	defer v.door.turns.release(size)
 	return v.keep(receipt)
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// largeBody is what a body has that waits for its turn; smaller ones never do.
+	// largeBody is the size from which a body waits for its turn.
 	largeBody = 64 << 10
 	// turnsShare is the part of [Limits.Bodies] that large bodies on their way into the store may take.
 	turnsShare = 16
@@ -26,17 +26,17 @@ func newTurns(bodies int64) turns {
 	return turns{limit, weighted.NewWeighted(limit)}
 }
 
-// take waits until a body of size bytes has its turn, in the order of the
+// acquire waits until a body of size bytes has its turn, in the order of the
 // calls. One that is larger than the limit has it alone.
-func (t turns) take(ctx context.Context, size int64) error {
+func (t turns) acquire(ctx context.Context, size int64) error {
 	if size < largeBody {
 		return nil
 	}
 	return t.free.Acquire(ctx, min(size, t.limit))
 }
 
-// end gives back what take has taken.
-func (t turns) end(size int64) {
+// release gives back what acquire has taken.
+func (t turns) release(size int64) {
 	if size >= largeBody {
 		t.free.Release(min(size, t.limit))
 	}
