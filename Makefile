@@ -7,8 +7,9 @@ PEBBLE_VERSION := v2.10.1
 LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # The race detector needs a C compiler; everything else does without.
 RACE := $(shell command -v gcc cc clang >/dev/null 2>&1 && echo -race)
-# What a profile makes faster is built anew, the libraries too: that takes twice as long.
-RELEASE := -pgo=cmd/trotline/release.pgo
+# With a profile every package is compiled again for it, the standard library too: a
+# build takes twice as long, so only the binary that is released or measured has it.
+PGO := -pgo=cmd/trotline/release.pgo
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .PHONY: help
@@ -17,7 +18,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## the binary, static and optimised by a profile, in bin/trotline
-	CGO_ENABLED=0 go build $(RELEASE) -trimpath -ldflags='-s -w' -o bin/trotline ./cmd/trotline
+	CGO_ENABLED=0 go build $(PGO) -trimpath -ldflags='-s -w' -o bin/trotline ./cmd/trotline
 
 .PHONY: test
 test: postgres bin/pebble ## every test, with the race detector, a real NATS, a real Postgres and an ACME authority
@@ -41,7 +42,7 @@ bench: build ## how fast, beside a bare handler in the same run
 
 .PHONY: profile
 profile: ## where the processor time goes in the benchmark: what the build is optimised by
-	CGO_ENABLED=0 go build $(RELEASE) -tags profile -o bin/trotline-profile ./cmd/trotline
+	CGO_ENABLED=0 go build $(PGO) -tags profile -o bin/trotline-profile ./cmd/trotline
 	TROTLINE_PROFILE=$(CURDIR)/bin/cpu.pprof go run ./bench -binary bin/trotline-profile -rounds 2
 	go tool pprof -proto -output cmd/trotline/release.pgo bin/cpu.pprof
 

@@ -18,7 +18,7 @@ type lines struct {
 }
 
 // lookEvery is how often the file is read on: the error of the times below.
-// Looking takes of the processors that are measured.
+// Each look costs the processors that are measured.
 const lookEvery = 50 * time.Millisecond
 
 func follow(path string) *lines {

@@ -13,11 +13,11 @@ import (
 
 var plant = flag.Bool("planted", false, "run builds with planted faults instead")
 
-// plants are the faults that are planted, and what each of them does.
+// plants are the faults that are planted, and what each of them does to how many events.
 var plants = []struct {
-	fault string
-	harm  string
-	harms func(*verdict) int
+	fault  string
+	harm   string
+	harmed func(*verdict) int
 }{
 	{"no-barrier", "lost", func(v *verdict) int { return v.lost }},
 	{"early-ack", "lost", func(v *verdict) int { return v.lost }},
@@ -40,10 +40,10 @@ func TestPlanted(t *testing.T) {
 		t.Run(p.fault, func(t *testing.T) {
 			for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
 				v := tryPlanted(t, p.fault, seed)
-				if v == nil || p.harms(v) == 0 {
+				if v == nil || p.harmed(v) == 0 {
 					continue
 				}
-				t.Logf("found: %d of %d accepted events are %s", p.harms(v), v.accepted, p.harm)
+				t.Logf("found: %d of %d accepted events are %s", p.harmed(v), v.accepted, p.harm)
 				if v := tryPlanted(t, "", seed); v != nil {
 					for _, finding := range v.findings {
 						t.Errorf("without it: %s", finding)
@@ -59,11 +59,9 @@ func TestPlanted(t *testing.T) {
 // tryPlanted runs a seed with a fault planted, or none. It returns nil when the test could not be set up.
 func tryPlanted(t *testing.T, fault string, seed uint64) (v *verdict) {
 	name := fmt.Sprint(seed)
-	planted = nil
+	planted = []string{"TROTLINE_PLANTED=" + fault}
 	if fault == "" {
 		name += "-without"
-	} else {
-		planted = []string{"TROTLINE_PLANTED=" + fault}
 	}
 	t.Run(name, func(t *testing.T) { v = try(t, newPlan(seed)) })
 	return v

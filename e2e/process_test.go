@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// maxMemory is what an engine may take up, whatever is sent, waits or lies in its store.
+// maxMemory is what an engine may take up, whatever is sent, waits or lies in its
+// store; but for large bodies ([maxLarge]).
 const maxMemory = 300 << 20
 
 // rss is how much memory the process has now, and peak how much it had at the

@@ -21,7 +21,7 @@ import (
 // the rest is done.
 func (t *terminal) follow(ctx context.Context, engine *client, path string, query url.Values, word string, goOn func(admin.Done) string) (admin.Done, error) {
 	var done admin.Done
-	p := progress{t: t, began: time.Now(), word: word} // before the answer begins, which the first line does
+	p := progress{t: t, began: time.Now(), word: word} // from the request on: the answer comes with its first line
 	defer p.clear()
 	body, err := engine.open(ctx, http.MethodPost, path, query)
 	if err != nil {
