@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -22,28 +20,13 @@ type enrichSettings struct {
 	OnFail string       `yaml:"on_fail" enum:"dead,pass" doc:"what becomes of an event when no answer will ever come: a dead letter, or it goes on without one (dead)"`
 }
 
-type enrichHTTP struct {
-	URL     event.Template            `yaml:"url" short:"true" required:"true" doc:"where to ask: https://crm.example.com/customers/{{ body.customer_id }}"`
-	Method  string                    `yaml:"method" enum:"GET,POST" doc:"the request's method (GET)"`
-	Headers map[string]event.Template `yaml:"headers" doc:"headers of the request"`
-	Bearer  event.Secret              `yaml:"bearer" doc:"a token: Authorization: Bearer <token>"`
-	Body    *event.Mapping            `yaml:"body" doc:"what to send as JSON, with method: POST"`
-	Timeout event.Duration            `yaml:"timeout" min:"1ms" max:"5m" doc:"how long an answer may take (5s)"`
-}
-
-type enrichTable struct {
-	Sink string       `yaml:"sink" required:"true" doc:"the sink whose table has the row; of type postgres or sqlite, with a key"`
-	Key  []event.Expr `yaml:"key" required:"true" doc:"an expression for each column of the sink's key, in their order: body.customer_id"`
-}
-
 type enrichCache struct {
 	TTL  event.Duration `yaml:"ttl" required:"true" short:"true" min:"1s" max:"30d" doc:"how long an answer is used again: 5m"`
 	Size int            `yaml:"size" min:"1" max:"10000000" doc:"how many answers are kept (10000)"`
 }
 
 const (
-	defaultAskTimeout = 5 * time.Second
-	defaultCacheSize  = 10_000
+	defaultCacheSize = 10_000
 	// maxEnrichment is how large an answer may be.
 	maxEnrichment = 256 << 10
 )
@@ -65,25 +48,8 @@ func (s *enrichSettings) Validate() []*event.FieldError {
 	case s.HTTP == nil && s.Table == nil:
 		problem("", "enrich asks nobody", "add http: https://…, or table: {sink: …, key: …}")
 	}
-	if s.HTTP == nil {
-		return problems
-	}
-	if s.HTTP.URL != nil {
-		text := s.HTTP.URL.Text()
-		if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") && !strings.HasPrefix(text, "{{") {
-			problem("http.url", "url is no http:// or https:// address", "write https://host/path")
-		}
-	}
-	if s.HTTP.Body != nil && s.HTTP.Method != http.MethodPost {
-		problem("http.body", "a GET request has no body", "add method: POST")
-	}
-	for name := range s.HTTP.Headers {
-		switch {
-		case !event.ValidHeaderName(name):
-			problem("http.headers."+name, fmt.Sprintf("%q is not the name of a header", name), "")
-		case s.HTTP.Bearer != "" && http.CanonicalHeaderKey(name) == "Authorization":
-			problem("http.headers."+name, "bearer sets this header as well", "leave out one of the two")
-		}
+	if s.HTTP != nil {
+		s.HTTP.validate(problem)
 	}
 	return problems
 }

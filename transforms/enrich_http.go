@@ -16,6 +16,37 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
+type enrichHTTP struct {
+	URL     event.Template            `yaml:"url" short:"true" required:"true" doc:"where to ask: https://crm.example.com/customers/{{ body.customer_id }}"`
+	Method  string                    `yaml:"method" enum:"GET,POST" doc:"the request's method (GET)"`
+	Headers map[string]event.Template `yaml:"headers" doc:"headers of the request"`
+	Bearer  event.Secret              `yaml:"bearer" doc:"a token: Authorization: Bearer <token>"`
+	Body    *event.Mapping            `yaml:"body" doc:"what to send as JSON, with method: POST"`
+	Timeout event.Duration            `yaml:"timeout" min:"1ms" max:"5m" doc:"how long an answer may take (5s)"`
+}
+
+const defaultAskTimeout = 5 * time.Second
+
+func (s *enrichHTTP) validate(problem func(path, msg, hint string)) {
+	if s.URL != nil {
+		text := s.URL.Text()
+		if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") && !strings.HasPrefix(text, "{{") {
+			problem("http.url", "url is no http:// or https:// address", "write https://host/path")
+		}
+	}
+	if s.Body != nil && s.Method != http.MethodPost {
+		problem("http.body", "a GET request has no body", "add method: POST")
+	}
+	for name := range s.Headers {
+		switch {
+		case !event.ValidHeaderName(name):
+			problem("http.headers."+name, fmt.Sprintf("%q is not the name of a header", name), "")
+		case s.Bearer != "" && http.CanonicalHeaderKey(name) == "Authorization":
+			problem("http.headers."+name, "bearer sets this header as well", "leave out one of the two")
+		}
+	}
+}
+
 // address is an HTTP endpoint.
 type address struct {
 	settings *enrichHTTP
@@ -67,50 +98,50 @@ func (a address) question(e *event.Event) (question, error) {
 
 func (a address) request(e *event.Event) (request, error) {
 	s := a.settings
-	q := request{method: s.Method, header: http.Header{}}
-	if q.method == "" {
-		q.method = http.MethodGet
+	r := request{method: s.Method, header: http.Header{}}
+	if r.method == "" {
+		r.method = http.MethodGet
 	}
 	var err error
-	if q.url, err = s.URL.Render(e, nil); err != nil {
-		return q, err
+	if r.url, err = s.URL.Render(e, nil); err != nil {
+		return r, err
 	}
 	for name, value := range s.Headers {
 		text, err := value.Render(e, nil)
 		if err != nil {
-			return q, err
+			return r, err
 		}
 		if !event.ValidHeaderValue(text) {
-			return q, &event.StepError{Expression: value.Text(), Value: shown(text), Err: errors.New("it gives a text with a line break, which no header can hold")}
+			return r, &event.StepError{Expression: value.Text(), Value: shown(text), Err: errors.New("it gives a text with a line break, which no header can hold")}
 		}
-		q.header.Set(name, text)
+		r.header.Set(name, text)
 	}
 	if s.Body != nil {
 		v, err := s.Body.Eval(e, nil)
 		if err != nil {
-			return q, err
+			return r, err
 		}
 		text, err := event.EncodeJSON(v)
 		if err != nil {
-			return q, failed(err)
+			return r, failed(err)
 		}
-		q.body = string(text)
-		q.header.Set("Content-Type", "application/json")
+		r.body = string(text)
+		r.header.Set("Content-Type", "application/json")
 	}
-	return q, nil
+	return r, nil
 }
 
 // fetch makes the request.
-func (a address) fetch(ctx context.Context, q request) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, q.method, q.url, strings.NewReader(q.body))
+func (a address) fetch(ctx context.Context, r request) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url, strings.NewReader(r.body))
 	if err != nil {
 		return nil, event.Permanent(failed(errors.New("its url is none")))
 	}
-	r.Header = q.header.Clone()
+	req.Header = r.header.Clone()
 	if token := a.settings.Bearer.Reveal(); token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := a.client.Do(r)
+	response, err := a.client.Do(req)
 	if err != nil {
 		var ue *url.Error
 		if errors.As(err, &ue) {

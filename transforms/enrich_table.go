@@ -7,6 +7,11 @@ import (
 	"github.com/trotline/trotline/event"
 )
 
+type enrichTable struct {
+	Sink string       `yaml:"sink" required:"true" doc:"the sink whose table has the row; of type postgres or sqlite, with a key"`
+	Key  []event.Expr `yaml:"key" required:"true" doc:"an expression for each column of the sink's key, in their order: body.customer_id"`
+}
+
 // ReadsTable implements [event.TableReader].
 func (s *enrichSettings) ReadsTable() (sink string, values int) {
 	if s.Table == nil {

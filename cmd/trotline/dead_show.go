@@ -106,7 +106,7 @@ func whatNext(d *admin.DeadDetail) string {
 	if d.Final {
 		goOn = "deliver it there alone, since its chain has gone on"
 	}
-	return fmt.Sprintf("When the cause is mended, "+goOn+": trotline dead replay %d\n"+
+	return fmt.Sprintf("When the cause is mended, %s: trotline dead replay %d\n"+
 		"Or mend its body first: trotline dead edit %d\n"+
-		"Or send it elsewhere: trotline dead replay %d --to SINK", n, n, n) + drop
+		"Or send it elsewhere: trotline dead replay %d --to SINK", goOn, n, n, n) + drop
 }

@@ -48,7 +48,7 @@ type changelog struct {
 	// fresh is what the next page will hold for the first time.
 	fresh   []*value
 	trimmed time.Time
-	needed  uint64 // as was written last: pages before it go, and may come back
+	needed  uint64 // as an earlier run has written last: pages before it may have come back
 }
 
 // A changelog is written anew, bit by bit, when it is longer than keepLonger and

@@ -44,8 +44,8 @@ type Definition struct {
 	// md5, sha1, sha256, sha384, sha512: a hash of the content, which must hold {secret};
 	// ed25519, ecdsa-sha1, ecdsa-sha256 (P-256, DER), rsa-sha1, rsa-sha256, rsa-sha512 (PKCS #1 v1.5), rsa-pss-sha256: a signature of
 	// the content, and the secrets are the sender's public keys;
-	// jwt-hs256, -hs384, -hs512, -rs256, -rs512, -ps256, -es256, -eddsa: a compact JWT, bound to the request by require,
-	// or with a content one whose payload is that content (a detached JWS), and whose claims are those of its header;
+	// jwt-hs256, -hs384, -hs512, -rs256, -rs512, -ps256, -es256, -eddsa: a compact JWT, bound to the request by require;
+	// with a content a detached JWS: the content is its payload, and its claims are those of its header;
 	// token: the secret itself.
 	Algorithm string `yaml:"algorithm" required:"true" doc:"hmac-sha256, ed25519, rsa-sha256, token, …: how the signature is made"`
 	// Content is a template of what is signed.
