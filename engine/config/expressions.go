@@ -59,7 +59,7 @@ func (d *decoder) answerRule(n *yaml.Node, v reflect.Value, f field) {
 		d.addAt(d.file, n, f.word+" wants statuses or an expression, not "+kindOf(n), `write 409, 5xx, or body.code == "busy"`)
 		return
 	case !ok && likeStatus.MatchString(n.Value):
-		d.addAt(d.file, n, n.Value+" is no status", "write 409, 5xx or 500-504, from 300 on; an expression sees the others too: status == 202")
+		d.addAt(d.file, n, n.Value+" is no status that can stand here", "write 409, 5xx or 500-504, from 300 on; an expression sees the others too: status == 202")
 		return
 	case !ok:
 		inner := *d
