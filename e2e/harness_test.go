@@ -52,6 +52,10 @@ func slow(t *testing.T) {
 	}
 }
 
+// quiet is how long nothing must arrive until nothing more is expected: longer
+// than an engine takes to hand out again what was in hand before a crash.
+const quiet = 15 * time.Second
+
 // await waits until a condition holds, and fails the test when it does not hold in time.
 func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()

@@ -96,7 +96,3 @@ func checkKnown(t *testing.T, e *engine, ids map[string]bool) {
 		}
 	}
 }
-
-// quiet is how long nothing must arrive until nothing more is expected: longer
-// than an engine takes to hand out again what was in hand before a crash.
-const quiet = 15 * time.Second
