@@ -2,7 +2,8 @@
 // cluster elsewhere, behind one type. It keeps these streams:
 //
 //   - events: every request that was accepted, one subject for each source
-//     (<prefix>.events.<source>). Each pipeline is a durable consumer of it.
+//     (<prefix>.events.<source>). Each pipeline is a durable consumer of it, which
+//     acknowledges all up to a sequence; see handled.
 //   - work: what waits for the sinks (<prefix>.work.<sink>.<pipeline>.<route>.<generation>).
 //     Each sink is a durable consumer of it; what is acknowledged is gone. What
 //     waits in lanes (<prefix>.lane.<sink>.…) is in the same stream; see LaneQueue.
@@ -13,7 +14,8 @@
 //     (<prefix>.refused.<source>), and attempts: the last failed attempts of what is
 //     still tried. Both forget their oldest.
 //   - control: what the engine itself has to remember: generations of the
-//     configuration, how far each consumer is, and the ids of events.
+//     configuration, how far each consumer is, where the streams begin, and the
+//     ids of events.
 //
 // A message's data begins with the body as it stands; everything else is in
 // its headers, so that any NATS client can read it: what CloudEvents knows of
@@ -24,8 +26,8 @@
 // changed it, and what sinks answered. They are not in headers because JetStream
 // allows 64 KiB of those.
 //
-// Embedded and durable, a confirmation means the disk: see barrier, and for
-// events journal.
+// Embedded, what goes to events and to work goes in groups: see convoy. Durable
+// too, a confirmation means the disk: see barrier, and for events journal.
 package bus
 
 import (
@@ -144,7 +146,7 @@ type Bus struct {
 	running context.Context // of the keepers
 	stop    context.CancelFunc
 	keepers sync.WaitGroup
-	firsts  map[string]first // where the streams begin, as is written down
+	firsts  map[string]first // where the streams begin, as was written down last
 	// When the keepers last looked at the age of events, and after a server that does not answer.
 	agedAt, mendedAt time.Time
 

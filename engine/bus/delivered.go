@@ -65,7 +65,8 @@ func (m *Message) Work() (*Work, error) {
 	return w, nil
 }
 
-// Ack says that the message is done with.
+// Ack says that the message is done with. One of the events stream is sent once
+// all before it are done with too.
 func (m *Message) Ack() { m.consumer.done(m) }
 
 // Nak gives the message back, to be handed out again after a delay at the earliest.
