@@ -143,6 +143,12 @@ func (b *Bus) openConsumer(ctx context.Context, stream string, config jetstream.
 		return nil, err
 	}
 	server, err := s.Consumer(ctx, config.Durable)
+	if err == nil && server.CachedInfo().Config.AckPolicy != config.AckPolicy {
+		// Made by an earlier Trotline. It cannot be changed; a new one goes on from the checkpoint.
+		if err = s.DeleteConsumer(ctx, config.Durable); err == nil {
+			err = jetstream.ErrConsumerNotFound
+		}
+	}
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		if create != nil {

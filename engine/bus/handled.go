@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 )
@@ -46,7 +47,7 @@ func (h *handled) find(sequence uint64) (at int, found bool) {
 		return n, false
 	}
 	return slices.BinarySearchFunc(h.open, sequence, func(o handedOut, s uint64) int {
-		return int(int64(o.sequence - s))
+		return cmp.Compare(o.sequence, s)
 	})
 }
 

@@ -114,3 +114,38 @@ func TestWhatIsLeftOpenComesFirst(t *testing.T) {
 	Done(again)
 	settled(t, c)
 }
+
+// A consumer of which each event was acknowledged for itself goes on where it was.
+func TestAConsumerOfAnEarlierKind(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	c := consume(t, b, "orders", EventsConsumerOptions{})
+	add(t, b, orders(1, 5)...)
+	Done(take(t, c, 5)[:3])
+	eventually(t, "three are handled", func() bool {
+		info, err := c.Info(soon(t))
+		return err == nil && info.Floor == 4
+	})
+	shut(t, b)
+
+	b = open(t, dir)
+	s, err := b.stream(b.names.events())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := consumerConfig(pipelineConsumer+"orders", 0, 0)
+	if err := s.DeleteConsumer(soon(t), config.Durable); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateConsumer(soon(t), config); err != nil {
+		t.Fatal(err)
+	}
+	c = consume(t, b, "orders", EventsConsumerOptions{})
+	got := take(t, c, 2)
+	if s := sequences(got); !slices.Equal(s, []uint64{5, 6}) {
+		t.Errorf("got %v, want what was not handled", s)
+	}
+	Done(got)
+	settled(t, c)
+}
