@@ -219,6 +219,9 @@ func (c *Consumer) rewind(ctx context.Context) error {
 	if !c.inOrder.Load() {
 		return nil
 	}
+	if c.handled != nil {
+		c.handled.stop()
+	}
 	hearing, end := context.WithTimeout(ctx, heardTimeout)
 	c.heard(hearing) // or what was said is taken for a word on what comes now
 	end()
@@ -228,7 +231,7 @@ func (c *Consumer) rewind(ctx context.Context) error {
 	}
 	if c.handled != nil {
 		c.drop()
-		c.handled.begin(0, 1)
+		c.handled.begin(0)
 	}
 	return nil
 }

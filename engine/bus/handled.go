@@ -14,13 +14,14 @@ import (
 type handled struct {
 	mu    sync.Mutex
 	open  []handedOut // by their sequences, from the first that is not done with
-	count uint64      // how many the server was told of: what it numbers its floor by
-	next  uint64      // the place of the next one among all that are handed out; 0: not known
+	count uint64      // how many hand-outs the server was told of: what it numbers its floor by
+	next  uint64      // the place of the next one among all that are handed out; 0: the consumer is to be set back first
 	reply string      // where one of them is answered
 }
 
 type handedOut struct {
 	sequence uint64
+	times    uint64
 	done     bool
 }
 
@@ -28,16 +29,17 @@ type handedOut struct {
 func (h *handled) out(m *Message) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.next != 0 && m.handed != h.next {
+	if m.handed != h.next {
+		h.open, h.next = nil, 0
 		return false
 	}
 	h.next, h.reply = m.handed+1, m.msg.Reply
 	at, found := h.find(m.sequence)
-	if found {
-		h.open[at].done = false // once more
-	} else {
+	if !found {
 		h.open = slices.Insert(h.open, at, handedOut{sequence: m.sequence})
 	}
+	h.open[at].times++
+	h.open[at].done = false // if it is handed out once more
 	return true
 }
 
@@ -51,9 +53,10 @@ func (h *handled) find(sequence uint64) (at int, found bool) {
 	})
 }
 
-// done notes messages that are done with. If the floor rises, reply is where the
-// server is told of it.
-func (h *handled) done(messages []*Message) (reply string, risen bool) {
+// done notes messages that are done with. If the floor rises, the server is told
+// at reply. That is within the lock: after a set-back the word would count what
+// is not handed out any more, and the server would take those that follow for old.
+func (h *handled) done(messages []*Message, tell func(reply string)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range messages {
@@ -66,20 +69,28 @@ func (h *handled) done(messages []*Message) (reply string, risen bool) {
 		n = len(h.open)
 	}
 	if n == 0 {
-		return "", false
+		return
 	}
 	floor := h.open[n-1].sequence
+	for _, o := range h.open[:n] {
+		h.count += o.times
+	}
 	h.open = h.open[n:]
-	h.count += uint64(n)
-	return replyFor(h.reply, floor, h.count), true
+	tell(replyFor(h.reply, floor, h.count))
 }
 
-// begin starts anew with a consumer that has been told of so many. next is the
-// place of what it hands out first, 0 if that is not known.
-func (h *handled) begin(count, next uint64) {
+// stop forgets what is open: the consumer is to be set back.
+func (h *handled) stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.open, h.count, h.next = nil, count, next
+	h.open, h.next = nil, 0
+}
+
+// begin starts anew with a consumer that has handed out so many, all of them done with.
+func (h *handled) begin(count uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open, h.count, h.next = nil, count, count+1
 }
 
 // Done says that messages of one consumer are done with.
@@ -96,8 +107,8 @@ func (c *Consumer) done(messages ...*Message) {
 		}
 		return
 	}
-	if reply, risen := c.handled.done(messages); risen {
+	c.handled.done(messages, func(reply string) {
 		c.latest.Store(messages[0])
 		c.say(reply, "+ACK")
-	}
+	})
 }
