@@ -202,9 +202,32 @@ func (b *Bus) handled(ctx context.Context, last uint64) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		handled = min(handled, reached(info, last))
+		through, err := b.unread(ctx, info, reached(info, last))
+		if err != nil {
+			return 0, err
+		}
+		handled = min(handled, through)
 	}
 	return handled, nil
+}
+
+// unread lowers a sequence to before the first event that a consumer was not
+// given. The server's count of those may be too low: when it sets a consumer back
+// over events of a source that it was given later, it does not count them.
+func (b *Bus) unread(ctx context.Context, i *jetstream.ConsumerInfo, through uint64) (uint64, error) {
+	if through <= i.Delivered.Stream {
+		return through, nil
+	}
+	for _, subject := range filters(i.Config) {
+		m, ok, err := b.first(ctx, i.Stream, i.Delivered.Stream+1, subject)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			through = min(through, m.sequence-1)
+		}
+	}
+	return through, nil
 }
 
 // reached is the sequence up to which a consumer is through. The server's own
