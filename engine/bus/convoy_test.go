@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // behind makes messages gather in the convoy of a subject, as if one were on
@@ -201,4 +203,41 @@ func TestGroupsAreGivenUpWhileTheyAreSent(t *testing.T) {
 	if _, err := b.publisher.send(withMessage(newPending(), b, works(1, 1)[0]).message).Wait(soon(t)); err != nil {
 		t.Error(err)
 	}
+}
+
+// A group that a full stream refuses leaves it open which of its events are
+// stored. That is found out although the stream takes no marker, or it could not
+// be trimmed, and would stay full.
+func TestAGroupThatAFullStreamRefuses(t *testing.T) {
+	b := open(t, t.TempDir(), small)
+	start(t, b)
+	c := consume(t, b, "orders", EventsConsumerOptions{})
+	sent, stored := 0, 0
+	for size := 1 << 20; size > 0; size /= 4 {
+		for err := error(nil); err == nil; sent++ {
+			e := order(sent).WithBody(bodyOf(size))
+			e.Original = e.Body
+			if _, err = b.Append(e, 1).Wait(soon(t)); err == nil {
+				stored++
+			}
+		}
+	}
+	for err := error(nil); err == nil; {
+		_, err = b.publisher.sendPlain(&nats.Msg{Subject: b.names.cutSubject(), Header: nats.Header{}, Data: []byte("{}")}).Wait(soon(t))
+	}
+	release := behind(b, b.names.eventSubject("shop"))
+	var pending []*Pending
+	for n := range 5 {
+		pending = append(pending, b.Append(order(sent+n), 1))
+	}
+	release()
+	if err := WaitAll(soon(t), pending); !errors.Is(err, ErrFull) {
+		t.Errorf("a full stream answers %v", err)
+	}
+	eventually(t, "it is known what is stored", func() bool { return !b.ids.doubts() && b.Healthy() == nil })
+	Done(take(t, c, stored))
+	eventually(t, "there is room again", func() bool {
+		_, err := b.Append(order(sent), 1).Wait(soon(t))
+		return err == nil
+	})
 }

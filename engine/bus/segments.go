@@ -164,23 +164,29 @@ func (b *Bus) lookAfterIDs() {
 func (b *Bus) unsure() { b.report(causeDoubt, errDoubt) }
 
 // findOut reads the stream after events were not answered. What was sent before
-// its marker is stored before it, or not at all.
+// its marker is stored before it, or not at all. The same is true of a marker that
+// a full stream refuses; and no event of which it is not known whether its id is
+// written down is trimmed, so without that the stream would stay full.
 func (b *Bus) findOut(ctx context.Context) error {
 	if !b.ids.doubts() || b.suspected.Load() {
 		return nil
 	}
 	marker := &nats.Msg{Subject: b.names.cutSubject(), Header: nats.Header{}, Data: []byte("{}")}
 	ack, err := b.publisher.send(marker).Wait(ctx)
-	if errors.Is(err, ErrUnavailable) {
+	last := ack.Sequence
+	switch {
+	case errors.Is(err, ErrUnavailable):
 		return nil // that is reported where it belongs
+	case errors.Is(err, ErrFull):
+		last, err = b.LastEvent(ctx)
 	}
 	if err == nil {
-		err = b.readIDs(ctx, ack.Sequence)
+		err = b.readIDs(ctx, last)
 	}
 	if err != nil {
 		return err
 	}
-	b.ids.certain(ack.Sequence)
+	b.ids.certain(last)
 	b.report(causeDoubt, nil)
 	return nil
 }
