@@ -32,6 +32,8 @@ type group struct {
 	convoy   *convoy
 	messages []*Pending
 	first    answer // to the first of them
+	posted   bool   // all of them are on their way
+	gone     bool   // some were given up
 }
 
 // answer is what the stream says of a message.
@@ -39,6 +41,9 @@ type answer struct {
 	ack Ack
 	err error
 }
+
+// notAnswered is what is known of a message before its answer is there.
+var notAnswered = answer{err: unavailable("it was not answered before those sent with it")}
 
 // taken tells whether the stream has stored the message.
 func (a answer) taken() bool { return a.err == nil && !a.ack.Duplicate }
@@ -66,6 +71,10 @@ func (p *publisher) convoyOf(subject string) *convoy {
 // join sends a message with the next group.
 func (c *convoy) join(w *Pending) {
 	c.mu.Lock()
+	if w.resolved() { // given up meanwhile
+		c.mu.Unlock()
+		return
+	}
 	if c.sent == nil && w.sent.Before(c.careful) {
 		c.publisher.publish(w) // with the lock held: messages keep their order
 		c.mu.Unlock()
@@ -82,7 +91,7 @@ func (c *convoy) next() *group {
 	if c.sent != nil || len(c.waiting) == 0 {
 		return nil
 	}
-	c.sent = &group{convoy: c, messages: c.waiting}
+	c.sent = &group{convoy: c, messages: c.waiting, first: notAnswered}
 	c.waiting = make([]*Pending, 0, len(c.waiting))
 	return c.sent
 }
@@ -91,21 +100,28 @@ func (c *convoy) next() *group {
 func (c *convoy) send(g *group) {
 	for g != nil {
 		err := g.post(c.publisher)
-		if err == nil {
-			return
-		}
-		for _, w := range g.messages {
-			if c.publisher.leave(w.number, true) != nil {
-				w.resolve(sendError(err))
+		if err != nil {
+			for _, w := range g.messages {
+				if c.publisher.leave(w.number, true) != nil {
+					w.resolve(sendError(err))
+				}
 			}
 		}
-		c.mu.Lock()
-		if c.sent == g {
-			c.sent = nil
-		}
-		g = c.next()
-		c.mu.Unlock()
+		g = c.posted(g, err != nil)
 	}
+}
+
+// posted notes that a group is on its way. If nobody waits for it any more, it
+// returns the next one.
+func (c *convoy) posted(g *group, failed bool) (next *group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g.posted = true
+	if c.sent != g || !failed && !g.gone {
+		return nil
+	}
+	c.sent = nil
+	return c.next()
 }
 
 // post sends the messages. Its error is for all of them: which were sent is not known.
@@ -126,7 +142,7 @@ func (g *group) post(p *publisher) error {
 func (c *convoy) answered(w *Pending, a answer) {
 	g := w.group
 	c.mu.Lock()
-	if c.sent != g { // it was given up
+	if c.sent != g || g.gone { // it was given up
 		c.mu.Unlock()
 		c.publisher.confirm(w, a)
 		return
@@ -180,8 +196,11 @@ func (c *convoy) settle(g *group, last answer) (whole bool) {
 // were to be sent.
 func (c *convoy) givenUp() {
 	c.mu.Lock()
-	if c.sent != nil && slices.ContainsFunc(c.sent.messages, (*Pending).resolved) {
-		c.sent = nil
+	if g := c.sent; g != nil && slices.ContainsFunc(g.messages, (*Pending).resolved) {
+		g.gone = true
+		if g.posted { // or what follows would come between its messages
+			c.sent = nil
+		}
 	}
 	c.waiting = slices.DeleteFunc(c.waiting, (*Pending).resolved)
 	g := c.next()

@@ -3,6 +3,7 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 func behind(b *Bus, subject string) (release func()) {
 	c := b.publisher.convoyOf(subject)
 	c.mu.Lock()
-	c.sent = &group{convoy: c, messages: []*Pending{newPending()}}
+	c.sent = &group{convoy: c, messages: []*Pending{newPending()}, posted: true}
 	c.mu.Unlock()
 	return func() {
 		c.mu.Lock()
@@ -240,4 +241,75 @@ func TestAGroupThatAFullStreamRefuses(t *testing.T) {
 		_, err := b.Append(order(sent), 1).Wait(soon(t))
 		return err == nil
 	})
+}
+
+// The answer to the last message of a group says nothing of the first one.
+func TestNoAnswerIsNoConfirmation(t *testing.T) {
+	b := quiet(open(t, t.TempDir()))
+	g, pending := unsent(t, b, works(1, 3))
+	g.messages[2].group = g
+	g.convoy.answered(g.messages[2], answer{ack: Ack{Sequence: 2}})
+	if ack, err := pending[0].Wait(soon(t)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("what was not answered is %+v, %v", ack, err)
+	}
+}
+
+// unsent is a group that is about to be sent.
+func unsent(t *testing.T, b *Bus, all []*Work) (*group, []*Pending) {
+	start(t, b)
+	subject := b.names.workSubject(all[0])
+	behind(b, subject)
+	var pending []*Pending
+	for _, w := range all {
+		pending = append(pending, b.Hand(w))
+	}
+	c := b.publisher.convoyOf(subject)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent = nil
+	return c.next(), pending
+}
+
+// A message that is given up before it has joined the others does not hold them up.
+func TestAMessageThatIsGivenUpBeforeItIsSent(t *testing.T) {
+	b := quiet(open(t, t.TempDir()))
+	start(t, b)
+	all := works(1, 2)
+	lost := withMessage(newPending(), b, all[0])
+	if err := b.publisher.enter(lost, behindBarrier); err != nil {
+		t.Fatal(err)
+	}
+	b.publisher.disconnected()
+	b.publisher.convoyOf(b.names.workSubject(all[0])).join(lost)
+	if _, err := b.Hand(all[1]).Wait(soon(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+// What follows a group that is given up while it is being sent comes behind it.
+func TestWhatFollowsAGroupComesBehindIt(t *testing.T) {
+	b := quiet(open(t, t.TempDir()))
+	all := works(1, 4)
+	g, _ := unsent(t, b, all[:3])
+	b.publisher.disconnected()
+	last := b.Hand(all[3])
+	g.convoy.send(g)
+	if _, err := last.Wait(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.WorkConsumer(soon(t), "crm", WorkConsumerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []uint64
+	for _, m := range take(t, c, 4) {
+		w, err := m.Work()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, w.Sequence)
+	}
+	if !slices.IsSorted(got) {
+		t.Errorf("they are stored in the order %v", got)
+	}
 }
