@@ -37,6 +37,7 @@ type Consumer struct {
 	arrived chan *nats.Msg
 	gone    chan struct{} // closed with the consumer
 	request request
+	back    uint64 // where it is to go on, if it could not be set back all the way; 0: it is not
 
 	oldest oldest
 }
@@ -225,14 +226,35 @@ func (c *Consumer) rewind(ctx context.Context) error {
 	hearing, end := context.WithTimeout(ctx, heardTimeout)
 	c.heard(hearing) // or what was said is taken for a word on what comes now
 	end()
-	if _, err := c.bus.js.ResetConsumer(ctx, c.stream, c.name); err != nil {
+	reset, err := c.bus.js.ResetConsumer(ctx, c.stream, c.name)
+	if err == nil && c.handled != nil {
+		c.back = max(c.back, reset.ResetSeq)
+		err = c.setTo(ctx, c.back)
+	}
+	if err != nil {
 		c.kick() // it is tried again
 		return unavailable("cannot set the consumer %s back to where it was: %w", c.name, err)
 	}
-	if c.handled != nil {
-		c.drop()
-		c.handled.begin(0)
+	c.back = 0
+	return nil
+}
+
+// setTo has a pipeline's consumer go on at a sequence. When that is the one
+// behind its floor the server does not count anew what waits, but adds what was
+// handed out (nats-server, server/consumer.go: resetLocalStartingSeq). That leaves
+// out the events of a source that the consumer was given later; so it takes a
+// step back first.
+func (c *Consumer) setTo(ctx context.Context, sequence uint64) error {
+	for _, s := range []uint64{sequence - 1, sequence} {
+		if s == 0 {
+			continue
+		}
+		if _, err := c.bus.js.ResetConsumerToSequence(ctx, c.stream, c.name, s); err != nil {
+			return err
+		}
 	}
+	c.drop()
+	c.handled.begin(0, sequence-1)
 	return nil
 }
 

@@ -16,6 +16,7 @@ type handled struct {
 	open  []handedOut // by their sequences, from the first that is not done with
 	count uint64      // how many hand-outs the server was told of: what it numbers its floor by
 	next  uint64      // the place of the next one among all that are handed out; 0: the consumer is to be set back first
+	floor uint64      // where it began
 	reply string      // where one of them is answered
 }
 
@@ -25,11 +26,12 @@ type handedOut struct {
 	done     bool
 }
 
-// out notes a message that is handed out; false when some are missing before it.
+// out notes a message that is handed out; false when some are missing before it,
+// or it was handed out before the consumer was set back.
 func (h *handled) out(m *Message) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if m.handed != h.next {
+	if m.handed != h.next || m.sequence <= h.floor {
 		h.open, h.next = nil, 0
 		return false
 	}
@@ -86,11 +88,12 @@ func (h *handled) stop() {
 	h.open, h.next = nil, 0
 }
 
-// begin starts anew with a consumer that has handed out so many, all of them done with.
-func (h *handled) begin(count uint64) {
+// begin starts anew with a consumer that has handed out so many, all of them
+// done with, and goes on behind floor.
+func (h *handled) begin(count, floor uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.open, h.count, h.next = nil, count, count+1
+	h.open, h.count, h.next, h.floor = nil, count, count+1, floor
 }
 
 // Done says that messages of one consumer are done with.

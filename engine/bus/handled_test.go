@@ -21,7 +21,7 @@ func toldAt(h *handled, messages ...*Message) (at string) {
 
 func TestOneWordForAllThatIsHandled(t *testing.T) {
 	var h handled
-	h.begin(0)
+	h.begin(0, 2)
 	for i, sequence := range []uint64{3, 5, 6, 9} { // others are not for this pipeline
 		if !h.out(handOut(sequence, uint64(i+1))) {
 			t.Fatalf("%d is said to come too late", sequence)
@@ -50,7 +50,7 @@ func TestOneWordForAllThatIsHandled(t *testing.T) {
 
 func TestAnEventThatComesAgainIsOpenAgain(t *testing.T) {
 	var h handled
-	h.begin(9)
+	h.begin(9, 2)
 	h.out(handOut(3, 10))
 	h.out(handOut(5, 11))
 	toldAt(&h, handOut(5, 0))
@@ -68,14 +68,14 @@ func TestAnEventThatComesAgainIsOpenAgain(t *testing.T) {
 // number by chance does not follow what was seen before.
 func TestNothingIsTakenUntilTheSetBack(t *testing.T) {
 	var h handled
-	h.begin(0)
+	h.begin(0, 2)
 	h.out(handOut(3, 1))
 	for _, m := range []*Message{handOut(6, 3), handOut(3, 1), handOut(5, 2)} {
 		if h.out(m) {
 			t.Errorf("%d is taken, and 5 has not come", m.sequence)
 		}
 	}
-	h.begin(0)
+	h.begin(0, 2)
 	if !h.out(handOut(3, 1)) {
 		t.Error("after the set-back nothing is taken")
 	}

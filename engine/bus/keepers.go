@@ -212,8 +212,8 @@ func (b *Bus) handled(ctx context.Context, last uint64) (uint64, error) {
 }
 
 // unread lowers a sequence to before the first event that a consumer was not
-// given. The server's count of those may be too low: when it sets a consumer back
-// over events of a source that it was given later, it does not count them.
+// given. The server counts those by what comes and goes, and may count too few
+// (nats-server, server/consumer.go: checkNumPending); what is removed is gone.
 func (b *Bus) unread(ctx context.Context, i *jetstream.ConsumerInfo, through uint64) (uint64, error) {
 	if through <= i.Delivered.Stream {
 		return through, nil

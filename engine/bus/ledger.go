@@ -169,16 +169,15 @@ func (b *Bus) restoreFloor(ctx context.Context, pipeline string, c *Consumer) er
 	want := min(max(floor, saved), state.State.LastSeq)
 	// What an earlier run has left open would come when AckWait is over, behind what follows it.
 	leftOpen := info.NumAckPending > 0
-	count := info.Delivered.Consumer
 	if want != floor || info.Delivered.Stream > state.State.LastSeq || leftOpen {
 		b.log.Info("a pipeline's consumer is set to the checkpoint", "pipeline", pipeline,
 			"from", floor, "to", want, "last", state.State.LastSeq)
-		if _, err := b.js.ResetConsumerToSequence(ctx, c.stream, c.name, want+1); err != nil {
+		if err := c.setTo(ctx, want+1); err != nil {
 			return err
 		}
-		count = 0
+	} else {
+		c.handled.begin(info.Delivered.Consumer, floor)
 	}
-	c.handled.begin(count)
 	b.ledger.set(pipeline, want)
 	b.ledger.unsettle(pipeline, want)
 	c.restored.Store(true)
