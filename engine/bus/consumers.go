@@ -65,7 +65,7 @@ func (b *Bus) EventsConsumer(ctx context.Context, pipeline string, o EventsConsu
 		config.FilterSubjects = append(config.FilterSubjects, b.names.eventSubject(source))
 	}
 	c, err := b.openConsumer(ctx, b.names.events(), config, func(config *jetstream.ConsumerConfig) error {
-		if len(o.Sources) == 0 {
+		if len(config.FilterSubjects) == 0 {
 			config.FilterSubjects = []string{b.names.noSubject()}
 		}
 		return b.startAt(ctx, pipeline, o)
@@ -145,7 +145,17 @@ func (b *Bus) openConsumer(ctx context.Context, stream string, config jetstream.
 	server, err := s.Consumer(ctx, config.Durable)
 	if err == nil && server.CachedInfo().Config.AckPolicy != config.AckPolicy {
 		// Made by an earlier Trotline. It cannot be changed; a new one goes on from the checkpoint.
-		if err = s.DeleteConsumer(ctx, config.Durable); err == nil {
+		is := server.CachedInfo()
+		if len(config.FilterSubjects) == 0 {
+			config.FilterSubjects = filters(is.Config)
+		}
+		pipeline := strings.TrimPrefix(config.Durable, pipelineConsumer)
+		saved, _ := b.ledger.floor(pipeline)
+		b.ledger.set(pipeline, max(saved, is.AckFloor.Stream))
+		if err = b.saveLedger(ctx); err == nil {
+			err = s.DeleteConsumer(ctx, config.Durable)
+		}
+		if err == nil {
 			err = jetstream.ErrConsumerNotFound
 		}
 	}
