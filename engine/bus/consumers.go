@@ -144,20 +144,7 @@ func (b *Bus) openConsumer(ctx context.Context, stream string, config jetstream.
 	}
 	server, err := s.Consumer(ctx, config.Durable)
 	if err == nil && server.CachedInfo().Config.AckPolicy != config.AckPolicy {
-		// Made by an earlier Trotline. It cannot be changed; a new one goes on from the checkpoint.
-		is := server.CachedInfo()
-		if len(config.FilterSubjects) == 0 {
-			config.FilterSubjects = filters(is.Config)
-		}
-		pipeline := strings.TrimPrefix(config.Durable, pipelineConsumer)
-		saved, _ := b.ledger.floor(pipeline)
-		b.ledger.set(pipeline, max(saved, is.AckFloor.Stream))
-		if err = b.saveLedger(ctx); err == nil {
-			err = s.DeleteConsumer(ctx, config.Durable)
-		}
-		if err == nil {
-			err = jetstream.ErrConsumerNotFound
-		}
+		err = b.takeOver(ctx, s, server.CachedInfo(), &config)
 	}
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
@@ -174,6 +161,25 @@ func (b *Bus) openConsumer(ctx context.Context, stream string, config jetstream.
 		return nil, err
 	}
 	return b.consumers.get(b, stream, config.Durable)
+}
+
+// takeOver removes a pipeline's consumer that an earlier Trotline has made, which
+// told the server of each event; that cannot be changed. The error says that there
+// is none any more: the one that want describes goes on where it was.
+func (b *Bus) takeOver(ctx context.Context, s jetstream.Stream, is *jetstream.ConsumerInfo, want *jetstream.ConsumerConfig) error {
+	if len(want.FilterSubjects) == 0 {
+		want.FilterSubjects = filters(is.Config)
+	}
+	pipeline := strings.TrimPrefix(want.Durable, pipelineConsumer)
+	saved, _ := b.ledger.floor(pipeline)
+	b.ledger.set(pipeline, max(saved, is.AckFloor.Stream))
+	if err := b.saveLedger(ctx); err != nil {
+		return err
+	}
+	if err := s.DeleteConsumer(ctx, want.Durable); err != nil {
+		return err
+	}
+	return jetstream.ErrConsumerNotFound
 }
 
 // updateConsumer changes what may have changed, and nothing if nothing has.
