@@ -101,22 +101,57 @@ func (b *Bus) rewind(ctx context.Context, c *Consumer) error {
 	if c.restored.Load() {
 		return nil
 	}
-	info, err := b.consumerInfo(ctx, c.stream, c.name)
+	floor, ahead, err := b.doneWith(ctx, c)
+	if err == nil && ahead {
+		b.log.Info("a sink's consumer is set to the start of its queue", "consumer", c.name)
+		_, err = b.js.ResetConsumerToSequence(ctx, c.stream, c.name, floor+1)
+	}
 	if err != nil {
 		return err
-	}
-	state, err := b.state(ctx, c.stream)
-	if err != nil {
-		return err
-	}
-	if info.Delivered.Stream > state.State.LastSeq {
-		b.log.Info("a sink's consumer is set to the start of its queue", "consumer", c.name, "from", info.Delivered.Stream, "last", state.State.LastSeq)
-		if _, err := b.js.ResetConsumerToSequence(ctx, c.stream, c.name, max(state.State.FirstSeq, 1)); err != nil {
-			return err
-		}
 	}
 	c.restored.Store(true)
 	return nil
+}
+
+// goBack has a consumer hand out once more what is not done with, once in this process.
+func (b *Bus) goBack(ctx context.Context, c *Consumer) error {
+	if c.restored.Load() {
+		return nil
+	}
+	floor, _, err := b.doneWith(ctx, c)
+	if err == nil {
+		_, err = b.js.ResetConsumerToSequence(ctx, c.stream, c.name, floor+1)
+	}
+	if err != nil {
+		return err
+	}
+	c.restored.Store(true)
+	return nil
+}
+
+// doneWith is the sequence up to which everything in a queue is done with, and
+// removes what is there all the same: a kill -9 brings it back (see firsts.go)
+// where something older waits for any sink. A consumer that is ahead of the end
+// of the stream knows nothing of what is there.
+func (b *Bus) doneWith(ctx context.Context, c *Consumer) (floor uint64, ahead bool, err error) {
+	info, err := b.consumerInfo(ctx, c.stream, c.name)
+	if err != nil {
+		return 0, false, err
+	}
+	state, err := b.state(ctx, c.stream)
+	if err != nil || info.Delivered.Stream > state.State.LastSeq {
+		return 0, true, err
+	}
+	floor = info.AckFloor.Stream
+	if floor < state.State.FirstSeq {
+		return floor, false, nil
+	}
+	for _, subject := range filters(info.Config) {
+		if err := b.purge(ctx, c.stream, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(floor+1)); err != nil {
+			return 0, false, err
+		}
+	}
+	return floor, false, nil
 }
 
 func consumerConfig(name string, ackWait time.Duration, maxAckPending int) jetstream.ConsumerConfig {

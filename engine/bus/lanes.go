@@ -36,11 +36,8 @@ func (b *Bus) LaneQueue(ctx context.Context, sink string) (*LaneQueue, error) {
 		return nil, fmt.Errorf("the lanes of sink %s: %w", sink, err)
 	}
 	c.inOrder.Store(true)
-	if !c.restored.Swap(true) {
-		if _, err := b.js.ResetConsumerToSequence(ctx, c.stream, c.name, 1); err != nil {
-			c.restored.Store(false)
-			return nil, fmt.Errorf("the lanes of sink %s cannot be read from their beginning: %w", sink, err)
-		}
+	if err := b.goBack(ctx, c); err != nil {
+		return nil, fmt.Errorf("the lanes of sink %s cannot be read from their beginning: %w", sink, err)
 	}
 	return &LaneQueue{bus: b, sink: sink, consumer: c}, nil
 }
