@@ -110,3 +110,41 @@ func killed(t *testing.T, dir string) string {
 	}
 	return left
 }
+
+// Deliveries that a kill brings back are known by their consumer's floor, also
+// where an older one of another sink still waits.
+func TestWhatIsBelowTheFloorStaysDone(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	q, err := b.LaneQueue(soon(t), "crm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 6 {
+		w := &Work{Event: order(n), Generation: 1, Sink: "crm", Pipeline: "orders", Route: "all", Lane: true, Key: "k"}
+		if n == 0 {
+			w.Sink = "slow"
+		}
+		if _, err := b.Hand(w).Wait(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := take(t, q.consumer, 5)
+	back := copyFolder(t, dir) // where all of them are there
+	for _, m := range got {
+		m.Ack()
+	}
+	settled(t, q.consumer)
+	shut(t, b)
+	replace(t, back, dir, filepath.Join("jetstream", "$G", "streams", "trotline_work", "obs"))
+
+	b = open(t, back)
+	if q, err = b.LaneQueue(soon(t), "crm"); err != nil {
+		t.Fatal(err)
+	}
+	none(t, q.consumer)
+	if info, err := b.state(soon(t), b.names.work()); err != nil || info.State.Msgs != 1 {
+		t.Errorf("%d deliveries are there, %v; want that of the other sink", info.State.Msgs, err)
+	}
+}
