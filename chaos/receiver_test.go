@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/trotline/trotline/internal/rig"
 )
 
 // arrival is one delivery as a receiver took it.
@@ -26,6 +28,7 @@ type arrival struct {
 // receiver takes deliveries and counts them, and fails in every way. It keeps
 // no keys: what comes twice is counted twice.
 type receiver struct {
+	t    *testing.T
 	name string
 	addr string
 	seed uint64
@@ -45,7 +48,7 @@ var healthy fault = ""
 
 func newReceiver(t *testing.T, name, addr string, seed uint64) *receiver {
 	t.Helper()
-	r := &receiver{name: name, addr: addr, seed: seed, ending: make(chan struct{})}
+	r := &receiver{t: t, name: name, addr: addr, seed: seed, ending: make(chan struct{})}
 	r.mode.Store(&healthy)
 	if err := r.listen(); err != nil {
 		t.Fatal(err)
@@ -89,10 +92,9 @@ func (r *receiver) suffer(f fault, lasts time.Duration) {
 		case <-time.After(lasts):
 		case <-r.ending:
 		}
-		if f == down {
-			for r.listen() != nil {
-				time.Sleep(10 * time.Millisecond) // somebody else's connection has the port for a moment
-			}
+		// Somebody else's connection may have the port for a moment.
+		if f == down && !rig.Within(r.t.Context(), time.Minute, func() bool { return r.listen() == nil }) {
+			r.t.Errorf("somebody else has %s, the port of %s", r.addr, r.name)
 		}
 		r.mode.Store(&healthy)
 	})

@@ -87,39 +87,27 @@ func (b *Bus) WorkConsumer(ctx context.Context, sink string, o WorkConsumerOptio
 	if err != nil {
 		return nil, fmt.Errorf("the consumer of sink %s: %w", sink, err)
 	}
-	if err := b.rewind(ctx, c); err != nil {
+	if err := b.restoreQueue(ctx, c); err != nil {
 		return nil, fmt.Errorf("the consumer of sink %s cannot be set to what waits: %w", sink, err)
 	}
 	return c, nil
 }
 
-// rewind sets a sink's consumer to the start of its queue if it is ahead of the
-// end. After a power cut the stream may end before what its consumer remembers;
-// sequences are used again, and the consumer would pass over what comes under
-// them. What waits there is not done, so beginning anew repeats nothing else.
-func (b *Bus) rewind(ctx context.Context, c *Consumer) error {
+// restoreQueue sets a sink's consumer to where it is to go on, once in this
+// process. Lanes are given once more what is not done with. Another consumer is
+// set to the start of its queue if it is ahead of the end: after a power cut the
+// stream may end before what it remembers; sequences are used again, and it would
+// pass over what comes under them. What waits there is not done, so beginning
+// anew repeats nothing else.
+func (b *Bus) restoreQueue(ctx context.Context, c *Consumer) error {
 	if c.restored.Load() {
 		return nil
 	}
 	floor, ahead, err := b.doneWith(ctx, c)
 	if err == nil && ahead {
 		b.log.Info("a sink's consumer is set to the start of its queue", "consumer", c.name)
-		_, err = b.js.ResetConsumerToSequence(ctx, c.stream, c.name, floor+1)
 	}
-	if err != nil {
-		return err
-	}
-	c.restored.Store(true)
-	return nil
-}
-
-// goBack has a consumer hand out once more what is not done with, once in this process.
-func (b *Bus) goBack(ctx context.Context, c *Consumer) error {
-	if c.restored.Load() {
-		return nil
-	}
-	floor, _, err := b.doneWith(ctx, c)
-	if err == nil {
+	if err == nil && (ahead || c.inOrder.Load()) {
 		_, err = b.js.ResetConsumerToSequence(ctx, c.stream, c.name, floor+1)
 	}
 	if err != nil {
@@ -139,8 +127,11 @@ func (b *Bus) doneWith(ctx context.Context, c *Consumer) (floor uint64, ahead bo
 		return 0, false, err
 	}
 	state, err := b.state(ctx, c.stream)
-	if err != nil || info.Delivered.Stream > state.State.LastSeq {
-		return 0, true, err
+	if err != nil {
+		return 0, false, err
+	}
+	if info.Delivered.Stream > state.State.LastSeq {
+		return 0, true, nil
 	}
 	floor = info.AckFloor.Stream
 	if floor < state.State.FirstSeq {

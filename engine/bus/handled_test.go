@@ -98,16 +98,21 @@ func TestWhatFollowsARedeliveryIsHeardOf(t *testing.T) {
 	}
 }
 
-// A message that is lost between the server and us is not passed over: one word
-// for what follows it would be one for it too.
-func TestNoEventIsPassedOver(t *testing.T) {
-	b := open(t, t.TempDir())
+// handOutFive opens a bus in a folder and takes five events, of the sequences 2 to 6, in hand.
+func handOutFive(t *testing.T, dir string) (*Bus, *Consumer, []*Message) {
+	t.Helper()
+	b := open(t, dir)
 	start(t, b)
 	c := consume(t, b, "orders", EventsConsumerOptions{})
 	add(t, b, orders(1, 5)...)
-	for _, m := range take(t, c, 5) {
-		m.Ack()
-	}
+	return b, c, take(t, c, 5)
+}
+
+// A message that is lost between the server and us is not passed over: one word
+// for what follows it would be one for it too.
+func TestNoEventIsPassedOver(t *testing.T) {
+	b, c, first := handOutFive(t, t.TempDir())
+	Done(first)
 	settled(t, c)
 
 	if err := c.ask(soon(t), 10); err != nil {
@@ -136,17 +141,13 @@ func TestNoEventIsPassedOver(t *testing.T) {
 // a word on what follows does not pass over it.
 func TestWhatIsLeftOpenComesFirst(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, dir)
-	start(t, b)
-	c := consume(t, b, "orders", EventsConsumerOptions{})
-	add(t, b, orders(1, 5)...)
-	got := take(t, c, 5)
+	b, _, got := handOutFive(t, dir)
 	Done(got[2:])
 	Done(got[:1])
 	shut(t, b)
 
 	b = open(t, dir)
-	c = consume(t, b, "orders", EventsConsumerOptions{})
+	c := consume(t, b, "orders", EventsConsumerOptions{})
 	add(t, b, order(6))
 	again := take(t, c, 5)
 	if s := sequences(again); !slices.Equal(s, []uint64{3, 4, 5, 6, 7}) {
@@ -159,11 +160,8 @@ func TestWhatIsLeftOpenComesFirst(t *testing.T) {
 // A consumer of which each event was acknowledged for itself goes on where it was.
 func TestAConsumerOfAnEarlierKind(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, dir)
-	start(t, b)
-	c := consume(t, b, "orders", EventsConsumerOptions{})
-	add(t, b, orders(1, 5)...)
-	Done(take(t, c, 5)[:3])
+	b, c, got := handOutFive(t, dir)
+	Done(got[:3])
 	eventually(t, "three are handled", func() bool {
 		info, err := c.Info(soon(t))
 		return err == nil && info.Floor == 4
@@ -185,7 +183,7 @@ func TestAConsumerOfAnEarlierKind(t *testing.T) {
 	}
 	b.ledger.forget("orders") // its checkpoint is damaged; and no edit names its sources any more
 	c = consume(t, b, "orders", EventsConsumerOptions{Sources: []string{}})
-	got := take(t, c, 5)
+	got = take(t, c, 5)
 	if s := sequences(got); !slices.Equal(s, []uint64{2, 3, 4, 5, 6}) {
 		t.Errorf("got %v, want what was not handled", s)
 	}

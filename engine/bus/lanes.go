@@ -36,7 +36,7 @@ func (b *Bus) LaneQueue(ctx context.Context, sink string) (*LaneQueue, error) {
 		return nil, fmt.Errorf("the lanes of sink %s: %w", sink, err)
 	}
 	c.inOrder.Store(true)
-	if err := b.goBack(ctx, c); err != nil {
+	if err := b.restoreQueue(ctx, c); err != nil {
 		return nil, fmt.Errorf("the lanes of sink %s cannot be read from their beginning: %w", sink, err)
 	}
 	return &LaneQueue{bus: b, sink: sink, consumer: c}, nil

@@ -156,6 +156,13 @@ func (p *publisher) room() <-chan struct{} {
 
 // enter notes a message about to be sent.
 func (p *publisher) enter(w *Pending, to place) error {
+	w.size, w.to = messageSize(w.message), to
+	if w.size > p.largest { // the client would say so when others are sent with it already
+		return sendError(nats.ErrMaxPayload)
+	}
+	if to == inJournal && !p.journal.fits(w.size) {
+		w.to = behindBarrier
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -164,13 +171,7 @@ func (p *publisher) enter(w *Pending, to place) error {
 	if len(p.free) == 0 || p.bytes >= maxOpenBytes {
 		return unavailable("%d messages are waiting for its answer", p.open())
 	}
-	w.size, w.sent = messageSize(w.message), time.Now()
-	if w.size > p.largest { // the client would say so when others are sent with it already
-		return sendError(nats.ErrMaxPayload)
-	}
-	if w.to = to; to == inJournal && !p.journal.fits(w.size) {
-		w.to = behindBarrier
-	}
+	w.sent = time.Now()
 	last := len(p.free) - 1
 	n := p.free[last]
 	p.free = p.free[:last]
