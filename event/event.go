@@ -51,7 +51,7 @@ func (e *Event) WithBody(b *Body) *Event {
 // for a body that no step has touched, that of the body's format for any other.
 func (e *Event) ContentType() string {
 	if e.Body == e.Original {
-		if sent := e.Request.Info().Header.Get("Content-Type"); sent != "" && ValidHeaderValue(sent) {
+		if sent := e.Request.Header("Content-Type"); sent != "" && ValidHeaderValue(sent) {
 			return sent
 		}
 	}

@@ -22,9 +22,17 @@ type RequestInfo struct {
 // the request they came with. It is safe for concurrent use; nil holds nothing.
 type Kept struct {
 	text string
-	read func(text string) RequestInfo
+	form *KeptForm
 	once sync.Once
 	info RequestInfo
+}
+
+// KeptForm is how to read the text a store has of a request: the whole of it, or
+// the first value of one header field, "" if it is not there. The name of the
+// field is in canonical form ([http.CanonicalHeaderKey]).
+type KeptForm struct {
+	Read   func(text string) RequestInfo
+	Header func(text, name string) string
 }
 
 // Keep holds what is kept of a request.
@@ -33,8 +41,8 @@ func Keep(info RequestInfo) *Kept {
 }
 
 // KeepText holds the text of a request, and how to read it.
-func KeepText(text string, read func(text string) RequestInfo) *Kept {
-	return &Kept{text: text, read: read}
+func KeepText(text string, form *KeptForm) *Kept {
+	return &Kept{text: text, form: form}
 }
 
 // Text is the text it was made of, "" if it was made of none.
@@ -51,9 +59,21 @@ func (k *Kept) Info() *RequestInfo {
 		return &RequestInfo{}
 	}
 	k.once.Do(func() {
-		if k.read != nil {
-			k.info = k.read(k.text)
+		if k.form != nil {
+			k.info = k.form.Read(k.text)
 		}
 	})
 	return &k.info
+}
+
+// Header is the first value of a header field, "" if it is not there. The name
+// must be in canonical form. For one field less is read than for [Kept.Info].
+func (k *Kept) Header(name string) string {
+	switch {
+	case k == nil:
+		return ""
+	case k.form != nil:
+		return k.form.Header(k.text, name)
+	}
+	return k.info.Header.Get(name)
 }

@@ -19,6 +19,9 @@ const (
 	reqParam    = "p."
 )
 
+// requestForm is how the text of a request is read.
+var requestForm = event.KeptForm{Read: readRequest, Header: readRequestHeader}
+
 // writeRequest is what is kept of a request, as text. One that has come from
 // the store goes back as it came.
 func writeRequest(k *event.Kept) string {
@@ -79,4 +82,18 @@ func collect(lists map[string][]string, name, value string) map[string][]string 
 	name = unescape(name)
 	lists[name] = append(lists[name], value)
 	return lists
+}
+
+// readRequestHeader is the first value of one header field.
+func readRequestHeader(text, name string) string {
+	for text != "" {
+		var pair string
+		pair, text, _ = strings.Cut(text, "&")
+		if field, isHeader := strings.CutPrefix(pair, reqHeader); isHeader {
+			if key, value, _ := strings.Cut(field, "="); unescape(key) == name {
+				return unescape(value)
+			}
+		}
+	}
+	return ""
 }

@@ -94,7 +94,7 @@ func (r *reading) event() (*event.Event, error) {
 	e := &event.Event{
 		ID: unescape(r.header.Get(ceID)), Source: unescape(r.header.Get(ceSource)), Time: r.time(ceTime, r.header.Get(ceTime)),
 		Stamp: r.text(fldStamp), Element: r.text(fldElement), Replay: r.text(fldReplay),
-		Request: event.KeepText(r.request, readRequest), Body: body, Original: body,
+		Request: event.KeepText(r.request, &requestForm), Body: body, Original: body,
 	}
 	if r.text(fldUntyped) == "" {
 		e.Type = unescape(r.header.Get(ceType))
