@@ -78,16 +78,15 @@ func readBody(resp *http.Response, keep int64) ([]byte, error) {
 
 // verdict is what an answer means: what its status does, but for what the settings say.
 func (s *sink) verdict(d *event.Delivery, a event.Answer, means outcome, host string) error {
-	err := fmt.Errorf("%s answered %d %s", host, a.Status, http.StatusText(a.Status))
 	ruled, fault := s.rules.apply(d, a, means)
+	if ruled == delivered {
+		return nil
+	}
+	err := fmt.Errorf("%s answered %d %s", host, a.Status, http.StatusText(a.Status))
 	if means == refused && ruled == refused && a.Status < 400 {
 		err = fmt.Errorf("%w: redirects are not followed; put the address it points to into url", err)
 	}
-	err = withFault(err, fault)
-	switch ruled {
-	case delivered:
-		return nil
-	case refused:
+	if err = withFault(err, fault); ruled == refused {
 		return event.Permanent(err)
 	}
 	if after := retryAfter(a.Header["retry-after"], time.Now()); after > 0 {

@@ -22,8 +22,8 @@ const userAgent = "Trotline"
 
 type sink struct {
 	url     event.Template
-	fixed   *url.URL // the URL, where it is the same for every event
-	method  string
+	fixed   *url.URL      // the URL, where it is the same for every event
+	blank   *http.Request // what each request is a copy of
 	body    *event.Mapping
 	auth    string            // the Authorization header, "" if there is none
 	host    event.Template    // the Host header, nil if it is the URL's
@@ -47,8 +47,9 @@ func open(_ context.Context, settings any, o event.SinkOptions) (event.Sink, err
 		return nil, err
 	}
 	s := &sink{
-		url: set.URL, method: set.Method, body: set.Body, auth: authorization(set.Auth), client: client,
-		base: http.Header{"User-Agent": {userAgent}}, rules: rules{retry: set.RetryOn, refuse: set.RefuseOn},
+		url: set.URL, body: set.Body, auth: authorization(set.Auth), client: client,
+		blank: &http.Request{Method: set.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+		base:  http.Header{"User-Agent": {userAgent}}, rules: rules{retry: set.RetryOn, refuse: set.RefuseOn},
 	}
 	if text, ok := set.URL.Constant(); ok {
 		if s.fixed, err = parseURL(text); err != nil {
@@ -92,13 +93,13 @@ func (s *sink) deliver(ctx context.Context, d *event.Delivery) event.Verdict {
 	if err := ctx.Err(); err != nil {
 		return event.Verdict{Err: err}
 	}
-	r, err := s.request(d)
+	r, err := s.request(ctx, d)
 	if err != nil {
 		return event.Verdict{Err: event.Permanent(err)}
 	}
 	// The transport itself: it follows no redirects, which would send a
 	// delivery, and what proves who we are, where nobody has said.
-	resp, err := s.client.RoundTrip(r.WithContext(ctx))
+	resp, err := s.client.RoundTrip(r)
 	if err != nil {
 		return s.unanswered(ctx, d, event.Verdict{Err: s.failed(ctx, r.URL.Host, err)})
 	}
@@ -111,7 +112,7 @@ func (s *sink) deliver(ctx context.Context, d *event.Delivery) event.Verdict {
 }
 
 // request is the delivery as a request. Its errors are the event's, for good.
-func (s *sink) request(d *event.Delivery) (*http.Request, error) {
+func (s *sink) request(ctx context.Context, d *event.Delivery) (*http.Request, error) {
 	u, err := s.target(d)
 	if err != nil {
 		return nil, err
@@ -124,20 +125,18 @@ func (s *sink) request(d *event.Delivery) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	host := ""
+	r := s.blank.WithContext(ctx)
+	r.URL, r.Header = u, h
 	if s.host != nil {
-		if host, err = s.host.Render(d.Event, d.Results); err != nil {
+		if r.Host, err = s.host.Render(d.Event, d.Results); err != nil {
 			return nil, fmt.Errorf("the header Host: %w", err)
 		}
 	}
-	return &http.Request{
-		Method: s.method, URL: u, Host: host, Header: h,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		ContentLength: int64(len(body)), Body: reader(body),
-		// With this and an Idempotency-Key the transport sends again by itself
-		// what met a kept-alive connection that the receiver was just closing.
-		GetBody: func() (io.ReadCloser, error) { return reader(body), nil },
-	}, nil
+	r.ContentLength, r.Body = int64(len(body)), reader(body)
+	// With this and an Idempotency-Key the transport sends again by itself
+	// what met a kept-alive connection that the receiver was just closing.
+	r.GetBody = func() (io.ReadCloser, error) { return reader(body), nil }
+	return r, nil
 }
 
 func (s *sink) target(d *event.Delivery) (*url.URL, error) {
