@@ -20,8 +20,8 @@ const (
 // events in for each one it handles. But no longer than for the first seconds: a
 // burst that goes on is the load there is, and is to be handled as it comes in.
 const (
-	burstShare = 20 // as many events come in for one that is handled
-	burstPause = 250 * time.Millisecond
+	burstShare = 40 // as many events come in for one that is handled
+	burstPause = time.Second
 	burstTime  = 10 * time.Second // as far a stage may fall behind
 )
 
