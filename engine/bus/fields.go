@@ -99,7 +99,7 @@ type fields []field
 type field struct{ name, value string }
 
 func readFields(text string) fields {
-	f := make(fields, 0, 16)
+	f := make(fields, 0, strings.Count(text, "&")+1)
 	for text != "" {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")

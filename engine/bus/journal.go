@@ -122,25 +122,22 @@ func (j *journal) write(round []*Pending) error {
 
 // record writes one message.
 func (j *journal) record(m *nats.Msg, sequence uint64) error {
-	text := appendHead(j.scratch[:0], m)
-	j.scratch = text
-	length := len(text) + len(m.Data)
+	head := appendHead(append(j.scratch[:0], zeros[:recordHead]...), m)
+	j.scratch = head
+	length := len(head) - recordHead + len(m.Data)
 	if j.at+int64(len(j.block))+int64(recordHead+length+8) > j.start+j.half {
 		if err := j.next(); err != nil {
 			return err
 		}
 	}
-	var head [recordHead]byte
 	binary.LittleEndian.PutUint32(head[0:], uint32(length))
 	binary.LittleEndian.PutUint64(head[8:], j.turn)
 	binary.LittleEndian.PutUint64(head[16:], sequence)
 	binary.LittleEndian.PutUint64(head[24:], j.durable.Load())
 	sum := crc32.Update(0, castagnoli, head[8:])
-	sum = crc32.Update(sum, castagnoli, text)
-	sum = crc32.Update(sum, castagnoli, m.Data)
-	binary.LittleEndian.PutUint32(head[4:], sum)
+	binary.LittleEndian.PutUint32(head[4:], crc32.Update(sum, castagnoli, m.Data))
 	j.last[j.turn%2] = sequence
-	for _, part := range [][]byte{head[:], text, m.Data, padding(length, 8)} {
+	for _, part := range [...][]byte{head, m.Data, padding(length, 8)} {
 		if err := j.append(part); err != nil {
 			return err
 		}

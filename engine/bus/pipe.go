@@ -26,7 +26,7 @@ const (
 	// pipeMost is how much may wait; a writer waits until it is less.
 	pipeMost = 1 << 20
 	// pipeKept is the largest buffer that is used again.
-	pipeKept = 128 << 10
+	pipeKept = 2 << 20
 	// pipeClosing is how long Close waits for what was written to get over.
 	pipeClosing = time.Second
 )
