@@ -27,7 +27,7 @@ func parseOptions(args []string) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&o.scenario, "scenario", "all", "all, file (closed loop to a file sink), http (closed loop to an HTTP sink), steady (fixed rate to an HTTP sink), or door, which all leaves out (closed loop to several sources)")
 	f.StringVar(&o.binary, "binary", "", "the trotline to measure; built when left out")
-	f.IntVar(&o.rounds, "rounds", 3, "rounds; the table shows medians")
+	f.IntVar(&o.rounds, "rounds", 5, "rounds; the table shows medians")
 	f.DurationVar(&o.time, "time", 4*time.Second, "how long each load lasts")
 	f.IntVar(&o.rate, "rate", 1000, "requests a second of the steady load")
 	f.IntVar(&o.conns, "conns", 64, "connections")
@@ -45,6 +45,7 @@ func parseOptions(args []string) (options, error) {
 
 // flow is what one load brought forth, from the first request to the last delivery.
 type flow struct {
+	limit    float64       // requests a second: the mean of right before and right after
 	accepted float64       // a second, while the stages work
 	through  float64       // delivered a second, from the first request to the last delivery
 	left     int           // undelivered when the load ended
@@ -103,70 +104,87 @@ type bench struct {
 	run     int
 }
 
-// round measures everything once, side by side in time: the machine's mood hits all alike.
+// round measures everything once. The machine's mood changes within seconds, so
+// the limit is measured before and after each closed loop.
 func (b *bench) round(ctx context.Context) error {
-	if err := b.measureLimit(ctx); err != nil {
+	limit, err := b.measureLimit(ctx)
+	if err != nil {
 		return err
 	}
 	fixed := loadOptions{addr: b.rig.doorAddr, conns: b.conns, time: b.time, count: maxRequests * max(1, int(b.time/(4*time.Second)))}
 	if b.scenario == "door" {
 		return b.measureDoor(ctx, fixed)
 	}
-	steady := fixed
-	steady.rate, steady.count = b.rate, b.steadyCount()
 	for _, s := range []struct {
 		name  string
 		path  string
-		load  loadOptions
 		flows *[]flow
 	}{
-		{"file", "/hooks/file", fixed, &b.file},
-		{"http", "/hooks/http", fixed, &b.http},
-		{"steady", "/hooks/http", steady, &b.steady},
+		{"file", "/hooks/file", &b.file},
+		{"http", "/hooks/http", &b.http},
 	} {
 		if b.scenario != "all" && b.scenario != s.name {
 			continue
 		}
-		s.load.path = s.path
-		f, err := b.measureFlow(ctx, s.load, s.name == "file")
+		o := fixed
+		o.path = s.path
+		f, err := b.measureFlow(ctx, o, s.name == "file")
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		after, err := b.measureLimit(ctx)
+		if err != nil {
+			return err
+		}
+		f.limit = (limit + after) / 2
 		*s.flows = append(*s.flows, *f)
+		limit = after
 	}
-	return nil
-}
-
-// steadyCount is how many requests a steady load sends.
-func (b *bench) steadyCount() int { return int(b.time.Seconds() * float64(b.rate)) }
-
-func (b *bench) measureLimit(ctx context.Context) error {
-	before, err := b.rig.limit.cpu()
-	if err != nil {
-		return err
-	}
-	l, err := b.rig.load(ctx, loadOptions{addr: b.rig.limitAddr, path: "/", conns: b.conns, time: b.time, count: 10_000, again: true})
-	if err != nil {
-		return err
-	}
-	after, err := b.rig.limit.cpu()
-	if err != nil {
-		return err
-	}
-	if l.accepted() == 0 {
-		return fmt.Errorf("the limit accepted nothing")
-	}
-	b.limit = append(b.limit, l.rate())
-	b.limitCPU = append(b.limitCPU, (after-before)/time.Duration(l.accepted()))
 	if b.scenario != "all" && b.scenario != "steady" {
 		return nil
 	}
-	steady := loadOptions{addr: b.rig.limitAddr, path: "/", conns: b.conns, time: b.time, rate: b.rate, count: b.steadyCount()}
-	if l, err = b.rig.load(ctx, steady); err != nil {
+	return b.measureSteady(ctx, fixed)
+}
+
+// measureSteady sends at a fixed rate, to the limit and through Trotline.
+func (b *bench) measureSteady(ctx context.Context, o loadOptions) error {
+	o.rate, o.count = b.rate, int(b.time.Seconds()*float64(b.rate))
+	bare := o
+	bare.addr, bare.path = b.rig.limitAddr, "/"
+	l, err := b.rig.load(ctx, bare)
+	if err != nil {
 		return err
 	}
 	b.limitSteady = append(b.limitSteady, flow{answer: [2]time.Duration{l.P50, l.P99}})
+	o.path = "/hooks/http"
+	f, err := b.measureFlow(ctx, o, false)
+	if err != nil {
+		return fmt.Errorf("steady: %w", err)
+	}
+	b.steady = append(b.steady, *f)
 	return nil
+}
+
+// measureLimit is what the limit accepts a second.
+func (b *bench) measureLimit(ctx context.Context) (float64, error) {
+	before, err := b.rig.limit.cpu()
+	if err != nil {
+		return 0, err
+	}
+	l, err := b.rig.load(ctx, loadOptions{addr: b.rig.limitAddr, path: "/", conns: b.conns, time: b.time / 2, count: 10_000, again: true})
+	if err != nil {
+		return 0, err
+	}
+	after, err := b.rig.limit.cpu()
+	if err != nil {
+		return 0, err
+	}
+	if l.accepted() == 0 {
+		return 0, fmt.Errorf("the limit accepted nothing")
+	}
+	b.limit = append(b.limit, l.rate())
+	b.limitCPU = append(b.limitCPU, (after-before)/time.Duration(l.accepted()))
+	return l.rate(), nil
 }
 
 // measureFlow sends one load through Trotline and waits for its deliveries.

@@ -68,17 +68,18 @@ func (t *table) row(what, measured, share, target string) {
 	fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\n", what, measured, share, target)
 }
 
-func (t *table) rate(what string, rate, target float64) {
-	share := rate / t.limit
-	t.row(what, perSecond(rate), fmt.Sprintf("%.2f", share), verdict(share >= target, "≥ %.2f", target))
+// rate shows a rate of each flow, and the share of the limit it was in its own moment.
+func (t *table) rate(what string, flows []flow, rate func(flow) float64, target float64) {
+	share := of(flows, func(f flow) float64 { return rate(f) / f.limit })
+	t.row(what, perSecond(of(flows, rate)), fmt.Sprintf("%.2f", share), verdict(share >= target, "≥ %.2f", target))
 }
 
 func (t *table) flow(name string, flows []flow, target float64) {
 	if len(flows) == 0 {
 		return
 	}
-	t.rate("accepted, "+name, of(flows, func(f flow) float64 { return f.accepted }), targetAccepted)
-	t.rate("end to end, "+name, of(flows, func(f flow) float64 { return f.through }), target)
+	t.rate("accepted, "+name, flows, func(f flow) float64 { return f.accepted }, targetAccepted)
+	t.rate("end to end, "+name, flows, func(f flow) float64 { return f.through }, target)
 	t.row("undelivered when the load ends, "+name, fmt.Sprint(of(flows, func(f flow) int { return f.left })), "", "")
 	t.row("drained after, "+name, short(of(flows, func(f flow) time.Duration { return f.drain })), "", "")
 }
