@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trotline/trotline/admin"
+	"github.com/trotline/trotline/internal/rig"
 )
 
 // patience is how long a test waits for what must happen.
@@ -46,7 +46,7 @@ type site struct {
 // newSite writes a configuration; DOOR and ADMIN in it become free addresses.
 func newSite(t *testing.T, text string) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), door: freeAddress(t), admin: freeAddress(t)}
+	s := &site{t: t, dir: t.TempDir(), door: rig.FreeAddr(t), admin: rig.FreeAddr(t)}
 	s.file = filepath.Join(s.dir, defaultFile)
 	s.write(strings.NewReplacer("DOOR", s.door, "ADMIN", s.admin).Replace(text))
 	return s
@@ -61,16 +61,6 @@ func newExample(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func readFile(t *testing.T, path string) string {

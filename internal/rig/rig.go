@@ -6,10 +6,7 @@ package rig
 import (
 	"context"
 	"fmt"
-	"net"
-	"os"
 	"os/exec"
-	"sync"
 	"testing"
 	"time"
 )
@@ -53,36 +50,14 @@ func Await(t testing.TB, limit time.Duration, what string, holds func() bool) {
 	}
 }
 
-// Ports are handed out from below the range the kernel takes the local ports of
-// connections from, so that a program that is started again finds its port
-// free. Each test process has a lane of its own.
-const (
-	lowestPort = 10_000
-	lanes      = 60
-	laneWidth  = 300
-)
-
-var ports struct {
-	sync.Mutex
-	next int
-}
-
-// FreeAddr is a loopback address nobody listens on now.
+// FreeAddr is a loopback address for a program of the test to listen on, as often
+// as it is started. On Linux nobody else is given it before the test has ended.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	ports.Lock()
-	defer ports.Unlock()
-	lane := lowestPort + os.Getpid()%lanes*laneWidth
-	for range laneWidth {
-		port := lane + ports.next%laneWidth
-		ports.next++
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		return l.Addr().String()
+	addr, release, err := reserve()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	t.Cleanup(release)
+	return addr
 }
