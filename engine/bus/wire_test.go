@@ -70,6 +70,14 @@ func sameEvent(t testing.TB, got, want *event.Event) {
 	if !reflect.DeepEqual(gotRequest, wantRequest) {
 		t.Errorf("the request is\n%+v, want\n%+v", gotRequest, wantRequest)
 	}
+	for name, values := range wantRequest.Header {
+		if first := got.Request.Header(name); first != values[0] {
+			t.Errorf("the header %s of the request is %q, want %q", name, first, values[0])
+		}
+	}
+	if absent := got.Request.Header("X-Absent"); absent != "" {
+		t.Errorf("a header that was not sent is %q", absent)
+	}
 	g.Request, w.Request = nil, nil
 	if !reflect.DeepEqual(g, w) {
 		t.Errorf("the event is\n%+v, want\n%+v", g, w)
