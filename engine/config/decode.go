@@ -186,7 +186,7 @@ func innerWords(t reflect.Type) []string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct || t == fileType || t == mappingType.Elem() || t == prefixType || t == rawType || t == aggregateType || t == answerType {
+	if t.Kind() != reflect.Struct || oneValue[t] {
 		return nil
 	}
 	return words(fieldsOf(reflect.New(t).Interface()))

@@ -31,6 +31,11 @@ var (
 	answerType    = reflect.TypeFor[event.AnswerRule]()
 )
 
+// oneValue are the structs that are written as one value, not by their fields.
+var oneValue = map[reflect.Type]bool{
+	fileType: true, mappingType.Elem(): true, prefixType: true, rawType: true, aggregateType: true, answerType: true,
+}
+
 // special decodes the types that are not decoded as what they are made of; it is
 // false for the others.
 func (d *decoder) special(n *yaml.Node, v reflect.Value, f field) bool {

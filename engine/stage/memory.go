@@ -198,7 +198,7 @@ func (m *memory) makeRoom(s *state, windowing bool) error {
 	if windowing {
 		return &event.StepError{Err: errTooMany}
 	}
-	step := stepName(m.book.At(m.pipeline, ^uint64(0)), s.name)
+	step := stepName(m.book.At(m.pipeline, newest), s.name)
 	m.metrics.ForgottenEarly(m.pipeline, step)
 	if !m.forgetful {
 		m.forgetful = true

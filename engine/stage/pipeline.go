@@ -93,7 +93,7 @@ const lookOftenEnough = time.Second
 func (p *Pipeline) fetch(take context.Context) ([]*bus.Message, error) {
 	now := time.Now()
 	wake := p.memory.wake(now, p.looked)
-	if r := p.Book.At(p.Name, ^uint64(0)); wake.IsZero() && r != nil && r.impure {
+	if r := p.Book.At(p.Name, newest); wake.IsZero() && r != nil && r.impure {
 		wake = now.Add(lookOftenEnough)
 	}
 	if wake.IsZero() {

@@ -65,7 +65,7 @@ func (p *Pipeline) observe() {
 	m := p.memory
 	busy := len(m.marks.waiting) + len(m.closing) + len(m.gone)
 	used := make(map[uint64]bool)
-	current := p.Book.At(p.Name, ^uint64(0))
+	current := p.Book.At(p.Name, newest)
 	shown := make(map[string]bool, len(m.states))
 	for name, s := range m.states {
 		label := stepName(current, name)

@@ -33,6 +33,9 @@ type Book interface {
 	Takes(sink string) (in Intake, lanes bool)
 }
 
+// newest is behind every event of the stream: the rules there are those in force.
+const newest = ^uint64(0)
+
 // Intake is whether a sink takes more deliveries.
 type Intake int
 

@@ -117,7 +117,7 @@ func (m *memory) endState(s *state, now time.Time) {
 // orphan ends what no event can add to any more: the step has left the
 // configuration, or was edited, and every event from before has been handled.
 func (m *memory) orphan() {
-	current := m.book.At(m.pipeline, ^uint64(0))
+	current := m.book.At(m.pipeline, newest)
 	next := m.book.At(m.pipeline, m.bus.Settled(m.pipeline)+1)
 	for name, s := range m.states {
 		if has(current, name) || has(next, name) {
