@@ -31,6 +31,7 @@ type Consumer struct {
 	restored atomic.Bool             // it stands where the checkpoint says, or further
 	inOrder  atomic.Bool             // what got lost on its way comes again before what follows it
 	handled  *handled                // of a pipeline's; nil: the server is told of each message
+	copies   *copies                 // of a sink's
 	anyReply atomic.Pointer[string]  // where answers to one of its messages go
 
 	pull    sync.Mutex // held by Fetch
@@ -78,6 +79,9 @@ func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
 	if strings.HasPrefix(name, pipelineConsumer) {
 		c.handled = &handled{}
 		c.inOrder.Store(true)
+	}
+	if strings.HasPrefix(name, sinkConsumer) {
+		c.copies = &copies{}
 	}
 	sub, err := b.pulling.ChanSubscribe(c.inbox+"*", c.arrived)
 	if err != nil {
@@ -165,6 +169,9 @@ func (c *Consumer) take(ctx context.Context, m *nats.Msg) (*Message, error) {
 			c.request.open = false
 			return nil, c.rewind(ctx)
 		}
+		if err == nil && c.copies != nil && c.isCopy(message) {
+			return nil, nil
+		}
 		return message, err
 	}
 	// The last word on a request; earlier ones have theirs too.
@@ -180,6 +187,16 @@ func (c *Consumer) take(ctx context.Context, m *nats.Msg) (*Message, error) {
 		return nil, unavailable("no server answers for the consumer %s", c.name)
 	}
 	return nil, unavailable("the server ended a request of the consumer %s: %s %s", c.name, status, text)
+}
+
+// isCopy tells whether a message is a copy that nobody has to work on. One of what
+// is done with says that the word of that got lost.
+func (c *Consumer) isCopy(m *Message) bool {
+	of := c.copies.take(m)
+	if of == ofDone {
+		m.answer("+ACK")
+	}
+	return of != ofNone
 }
 
 // ask sends a request.

@@ -71,6 +71,9 @@ func (m *Message) Ack() { m.consumer.done(m) }
 
 // Nak gives the message back, to be handed out again after a delay at the earliest.
 func (m *Message) Nak(delay time.Duration) {
+	if c := m.consumer.copies; c != nil {
+		c.again(m)
+	}
 	if delay <= 0 {
 		m.answer("-NAK")
 		return

@@ -106,6 +106,9 @@ func Done(messages []*Message) {
 func (c *Consumer) done(messages ...*Message) {
 	if c.handled == nil {
 		for _, m := range messages {
+			if c.copies != nil {
+				c.copies.done(m)
+			}
 			m.answer("+ACK")
 		}
 		return
