@@ -7,10 +7,6 @@
 //	make chaos SEEDS=50            the seeds from 1 to 50
 //	make chaos SEEDS=1 SEED=17     one of them again
 //	make chaos-planted             builds with a planted fault, which must be found
-//
-// Clocks do not jump: a Go program asks the kernel for the time without going
-// through the C library, where libfaketime would come between, and the
-// machine's own clock is everybody's.
 package chaos
 
 import (
@@ -61,7 +57,7 @@ func buildAndRun(m *testing.M) (int, error) {
 	defer os.RemoveAll(folder)
 	binary, natsServer = filepath.Join(folder, "trotline"), filepath.Join(folder, "nats-server")
 	err = errors.Join(
-		rig.Build(binary, "github.com/trotline/trotline/cmd/trotline", ""),
+		rig.BuildClocked(binary, "github.com/trotline/trotline/cmd/trotline"),
 		rig.Build(natsServer, "github.com/nats-io/nats-server/v2", ""),
 	)
 	if err != nil {

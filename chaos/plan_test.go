@@ -20,6 +20,7 @@ const (
 	cut        fault = "power cut"
 	fill       fault = "disk full"
 	free       fault = "disk freed"
+	jump       fault = "clock jump"
 	edit       fault = "edit"
 	badEdit    fault = "broken edit"
 	database   fault = "Postgres crash"
@@ -54,12 +55,16 @@ type step struct {
 	fault fault
 	on    string        // which receiver
 	lasts time.Duration // 0: it is over at once
+	by    time.Duration // how wrong the clock is meanwhile
 }
 
 func (s step) String() string {
 	text := fmt.Sprintf("%6.2fs  %s", s.at.Seconds(), s.fault)
 	if s.on != "" {
 		text = fmt.Sprintf("%6.2fs  %s: %s", s.at.Seconds(), s.on, s.fault)
+	}
+	if s.by != 0 {
+		text += fmt.Sprintf(" by %s", s.by)
 	}
 	if s.lasts > 0 {
 		text += fmt.Sprintf(" for %.2fs", s.lasts.Seconds())
@@ -109,6 +114,9 @@ func newPlan(seed uint64) *plan {
 	for range d.between(4, 8) {
 		d.draw(1, ofReceivers[d.IntN(len(ofReceivers))], receivers[d.IntN(len(receivers))], d.upTo(2*time.Second))
 	}
+	for range d.between(1, 3) {
+		p.steps = append(p.steps, step{at: d.when(), fault: jump, by: d.wrong(), lasts: d.upTo(2 * time.Second)()})
+	}
 	slices.SortStableFunc(p.steps, func(a, b step) int { return int(a.at - b.at) })
 	return p
 }
@@ -153,6 +161,17 @@ func (d *planner) when() time.Duration {
 
 func (d *planner) upTo(most time.Duration) func() time.Duration {
 	return func() time.Duration { return most/10 + time.Duration(d.Int64N(int64(most-most/10))) }
+}
+
+// wrong is how wrong a clock is, ahead or behind: up to twice as long as the server
+// waits for an acknowledgement. What waits while a clock is ahead waits longer by
+// as much once it is right again, so hours would not be over when a run is.
+func (d *planner) wrong() time.Duration {
+	by := time.Duration(d.between(1, 20)) * time.Second
+	if d.oneIn(2) {
+		by = -by
+	}
+	return by
 }
 
 func (d *planner) between(least, most int) int { return least + d.IntN(most-least+1) }

@@ -21,6 +21,7 @@ var columns = []struct {
 	{"DISK FULL", []fault{fill}},
 	{"SIGSTOP", []fault{freeze, freezeNATS}},
 	{"SIGTERM", []fault{stop}},
+	{"CLOCK", []fault{jump}},
 	{"POSTGRES", []fault{database}},
 	{"RECEIVER", ofReceivers},
 	{"EDIT", []fault{edit, badEdit}},

@@ -114,8 +114,11 @@ func (ts *troubles) inHand(sent, first, again time.Time) bool {
 	})
 }
 
-// harmless troubles are far shorter than anybody waits for an acknowledgement.
-func (t *trouble) harmless() bool { return t.fault == freeze || t.fault == freezeNATS }
+// harmless troubles are no reason to deliver anything again: they are far shorter
+// than anybody waits for an acknowledgement.
+func (t *trouble) harmless() bool {
+	return t.fault == freeze || t.fault == freezeNATS || t.fault == jump
+}
 
 // awake is how much of a while something could be done in.
 func (ts *troubles) awake(from, to time.Time) time.Duration {

@@ -27,6 +27,7 @@ type world struct {
 	disk      *rig.Disk // nil where none can be mounted, and with a NATS server of its own
 	data      string    // the folder of the store and of the sinks' files
 	engine    rig.Process
+	clock     *rig.Clock // the engine's
 	door      string
 	admin     string
 	nats      *rig.Process // nil when the store is embedded
@@ -51,7 +52,7 @@ const (
 
 func newWorld(t *testing.T, p *plan) *world {
 	t.Helper()
-	w := &world{t: t, plan: p, folder: t.TempDir(), door: rig.FreeAddr(t), admin: rig.FreeAddr(t), receivers: make(map[string]*receiver)}
+	w := &world{t: t, plan: p, folder: t.TempDir(), door: rig.FreeAddr(t), admin: rig.FreeAddr(t), clock: rig.NewClock(t), receivers: make(map[string]*receiver)}
 	w.data = w.folder
 	switch {
 	case p.external:
@@ -67,7 +68,7 @@ func newWorld(t *testing.T, p *plan) *world {
 		w.receivers[name] = newReceiver(t, name, rig.FreeAddr(t), p.seed)
 	}
 	w.engine = rig.Process{
-		Program: binary, Args: []string{"run", w.file()}, Folder: w.folder, Log: filepath.Join(w.folder, "log"), Env: planted,
+		Program: binary, Args: []string{"run", w.file()}, Folder: w.folder, Log: filepath.Join(w.folder, "log"), Env: append([]string{w.clock.Env()}, planted...),
 		Ready: func() bool { return rig.Answers("http://" + w.admin + "/healthz") },
 	}
 	w.sender = &sender{plan: p, door: w.door, start: w.engine.AwaitUp}
@@ -223,6 +224,8 @@ func (w *world) befall(s step) error {
 			return err
 		}
 		return w.restart()
+	case jump:
+		return w.misset(s)
 	case edit:
 		w.edits++
 		w.write(w.config())
@@ -306,6 +309,17 @@ func (w *world) freeze(p *rig.Process, s step) error {
 	}
 	time.Sleep(s.lasts)
 	return p.Signal(syscall.SIGCONT)
+}
+
+// misset makes the engine's clock wrong for a while.
+func (w *world) misset(s step) error {
+	ended := w.troubles.begin(s.fault)
+	defer ended()
+	if err := w.clock.Set(s.by); err != nil {
+		return err
+	}
+	time.Sleep(s.lasts)
+	return w.clock.Set(0)
 }
 
 // restoreFile mends a broken file once the engine has refused it.

@@ -12,8 +12,11 @@ import (
 )
 
 // Build compiles a program to a path, with build tags if there are any.
-func Build(path, program, tags string) error {
-	out, err := exec.Command("go", "build", "-tags", tags, "-o", path, program).CombinedOutput()
+func Build(path, program, tags string) error { return build(path, program, "-tags", tags) }
+
+func build(path, program string, flags ...string) error {
+	args := append(append([]string{"build"}, flags...), "-o", path, program)
+	out, err := exec.Command("go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
