@@ -40,7 +40,7 @@ func NewClock(t testing.TB) *Clock {
 // Env is what to run the program with.
 func (c *Clock) Env() string { return clockVariable + "=" + c.file.Name() }
 
-// Set makes the clock wrong by so much, at once.
+// Set makes the clock wrong by so many whole seconds, at once.
 func (c *Clock) Set(wrong time.Duration) error {
 	seconds := int64(wrong / time.Second)
 	_, err := c.file.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(seconds)), 0)
