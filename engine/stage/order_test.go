@@ -165,31 +165,48 @@ func sixteen(t *Target) {
 }
 
 // Every key in its order while one attempt in five fails, and not at the price
-// of going one after the other.
+// of going one after the other. What else the machine does may come between the
+// two that are compared, but not three times.
 func TestOrderIsKeptAndCostsLittle(t *testing.T) {
-	const keys, each = 100, 200
-	run := func(r *Rules, w event.Sink, done func()) time.Duration {
-		l := newLine(t, t.TempDir(), r).force()
-		l.acceptKeys(keys, each)
-		began := time.Now()
-		l.sink("a", w, sixteen)
-		done()
-		took := time.Since(began)
-		l.close()
-		return took
+	const tries = 3
+	for range tries {
+		if free, kept := inAnyOrder(t), inTheirOrder(t); kept <= 2*free {
+			return
+		}
 	}
-	var plain eventtest.Recorder
-	plain.Judge = func(_ context.Context, d *event.Delivery) event.Verdict {
+	t.Errorf("in their order it took more than twice as long, %d times", tries)
+}
+
+// What is compared: so many keys with so many events each.
+const comparedKeys, comparedEach = 100, 200
+
+func inAnyOrder(t *testing.T) time.Duration {
+	var r eventtest.Recorder
+	r.Judge = func(_ context.Context, d *event.Delivery) event.Verdict {
 		return event.Verdict{Err: sometimes("", 0)}
 	}
-	free := run(rules(to("all", nil, "a")), &plain, func() { wait(t, &plain, keys*each) })
+	took := drained(t, rules(to("all", nil, "a")), &r, func() { wait(t, &r, comparedKeys*comparedEach) })
+	t.Logf("in any order: %.0f events a second", comparedKeys*comparedEach/took.Seconds())
+	return took
+}
+
+func inTheirOrder(t *testing.T) time.Duration {
 	w := newWitness(sometimes)
-	kept := run(ordered(rules(to("all", nil, "a"))), w, func() { w.wait(t, keys*each) })
-	t.Logf("%d events, %d attempts: %.0f/s in their order, %.0f/s in any", keys*each, w.attempts,
-		keys*each/kept.Seconds(), keys*each/free.Seconds())
-	if kept > 2*free {
-		t.Errorf("in their order it took %v, in any %v", kept, free)
-	}
+	took := drained(t, ordered(rules(to("all", nil, "a"))), w, func() { w.wait(t, comparedKeys*comparedEach) })
+	t.Logf("in their order: %.0f events a second, %d attempts", comparedKeys*comparedEach/took.Seconds(), w.attempts)
+	return took
+}
+
+// drained is how long a sink takes for what waits.
+func drained(t *testing.T, r *Rules, s event.Sink, done func()) time.Duration {
+	l := newLine(t, t.TempDir(), r).force()
+	l.acceptKeys(comparedKeys, comparedEach)
+	began := time.Now()
+	l.sink("a", s, sixteen)
+	done()
+	took := time.Since(began)
+	l.close()
+	return took
 }
 
 // What waits behind a head that fails delays no other key, however much it is:
