@@ -93,7 +93,8 @@ func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
 
 // Fetch returns what is there, up to limit messages (1 to 1024), and waits until
 // there is at least one or ctx ends. The messages are to be acknowledged, or spoken for,
-// within the consumer's AckWait, or they come again.
+// within the consumer's AckWait, or the server hands them out again; of a sink's
+// deliveries that are in hand here such copies are left out.
 func (c *Consumer) Fetch(ctx context.Context, limit int) ([]*Message, error) {
 	c.pull.Lock()
 	defer c.pull.Unlock()
