@@ -72,10 +72,10 @@ func cannotMount() string {
 
 // CutPower puts in place of the disk what it holds at this moment, as a machine
 // finds it that lost its power. Before is called in between: it ends whatever
-// has files of the disk open, and is better stopped when CutPower is called.
+// has files of the disk open, which is to be stopped when CutPower is called.
 func (d *Disk) CutPower(before func()) error {
 	after := d.image + ".cut"
-	if err := copySparse(after, d.image, d.size); err != nil {
+	if err := copyAtRest(after, d.image, d.size); err != nil {
 		return err
 	}
 	before()
@@ -133,8 +133,25 @@ func (d *Disk) detach() error {
 	return err
 }
 
-// copySparse copies what is not a hole; it takes a moment, not seconds, so that
-// hardly anything reaches the disk meanwhile.
+// copyAtRest copies an image while nothing reaches it: half of what a flush
+// writes, and not the half it writes first, is nothing a disk can hold.
+func copyAtRest(to, from string, size int64) error {
+	for {
+		before, err := os.Stat(from)
+		if err != nil {
+			return err
+		}
+		if err := copySparse(to, from, size); err != nil {
+			return err
+		}
+		after, err := os.Stat(from)
+		if err != nil || after.ModTime().Equal(before.ModTime()) {
+			return err
+		}
+	}
+}
+
+// copySparse copies what is not a hole; it takes a moment, not seconds.
 func copySparse(to, from string, size int64) error {
 	src, err := os.Open(from)
 	if err != nil {
