@@ -296,14 +296,17 @@ func (c *Consumer) kick() {
 }
 
 // heard returns once the server has carried out what was said of messages. It
-// takes them one by one, so the answer to a last word on the last one tells: a
-// message that is acknowledged is not touched by it.
+// takes what it is told one by one, so its answer to a word on a message that
+// there is not tells.
 func (c *Consumer) heard(ctx context.Context) {
 	if m := c.latest.Load(); m != nil {
 		// Without an answer the checkpoint is a little behind, and events are handled again.
-		_, _ = c.bus.pulling.RequestWithContext(ctx, m.msg.Reply, []byte("+WPI"))
+		_, _ = c.bus.pulling.RequestWithContext(ctx, replyFor(m.msg.Reply, noSequence, 0), []byte(inProgress))
 	}
 }
+
+// noSequence is one that no stream gets to.
+const noSequence = 1 << 62
 
 // close ends a Fetch and gives back what has arrived and was not fetched. It is called once.
 func (c *Consumer) close() {

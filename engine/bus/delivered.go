@@ -83,7 +83,9 @@ func (m *Message) Nak(delay time.Duration) {
 
 // InProgress says that the message is still being worked on: the server waits
 // for another AckWait.
-func (m *Message) InProgress() { m.answer("+WPI") }
+func (m *Message) InProgress() { m.answer(inProgress) }
+
+const inProgress = "+WPI"
 
 func (m *Message) answer(text string) {
 	m.consumer.latest.Store(m)
