@@ -21,6 +21,7 @@ const (
 	fill       fault = "disk full"
 	free       fault = "disk freed"
 	jump       fault = "clock jump"
+	setRight   fault = "clock set right"
 	edit       fault = "edit"
 	badEdit    fault = "broken edit"
 	database   fault = "Postgres crash"
@@ -55,7 +56,7 @@ type step struct {
 	fault fault
 	on    string        // which receiver
 	lasts time.Duration // 0: it is over at once
-	by    time.Duration // how wrong the clock is meanwhile
+	by    time.Duration // how wrong the clock is from then on
 }
 
 func (s step) String() string {
@@ -115,7 +116,8 @@ func newPlan(seed uint64) *plan {
 		d.draw(1, ofReceivers[d.IntN(len(ofReceivers))], receivers[d.IntN(len(receivers))], d.upTo(2*time.Second))
 	}
 	for range d.between(1, 3) {
-		p.steps = append(p.steps, step{at: d.when(), fault: jump, by: d.wrong(), lasts: d.upTo(2 * time.Second)()})
+		at, lasts := d.when(), d.upTo(2*time.Second)()
+		p.steps = append(p.steps, step{at: at, fault: jump, by: d.wrong()}, step{at: at + lasts, fault: setRight})
 	}
 	slices.SortStableFunc(p.steps, func(a, b step) int { return int(a.at - b.at) })
 	return p
@@ -163,11 +165,14 @@ func (d *planner) upTo(most time.Duration) func() time.Duration {
 	return func() time.Duration { return most/10 + time.Duration(d.Int64N(int64(most-most/10))) }
 }
 
-// wrong is how wrong a clock is, ahead or behind: up to twice as long as the server
-// waits for an acknowledgement. What waits while a clock is ahead waits longer by
-// as much once it is right again, so hours would not be over when a run is.
+// wrong is how wrong a clock is, ahead or behind: by up to twice as long as the
+// server waits for an acknowledgement, or now and then by hours. From one end to
+// the other is less than a day, which is how long a delivery is tried.
 func (d *planner) wrong() time.Duration {
 	by := time.Duration(d.between(1, 20)) * time.Second
+	if d.oneIn(3) {
+		by = time.Duration(d.between(1, 11)) * time.Hour
+	}
 	if d.oneIn(2) {
 		by = -by
 	}

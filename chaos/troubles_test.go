@@ -17,8 +17,16 @@ type trouble struct {
 	from, to time.Time // to is zero while it lasts
 }
 
-// standstill: nobody, we neither, could do anything for a while.
-const standstill fault = "standstill"
+const (
+	// standstill: nobody, we neither, could do anything for a while.
+	standstill fault = "standstill"
+	// farJump: the clock was set by more than the store remembers what was handed over.
+	farJump fault = "far clock jump"
+)
+
+// handedOver is how long that is, by the clock. A crash within that time of a far
+// jump has what it interrupts handed over once more.
+const handedOver = 2 * time.Minute
 
 type troubles struct {
 	start time.Time
@@ -70,7 +78,8 @@ const (
 )
 
 // handedOutAgain is how long after a crash what it left in hand is handed out
-// again, at the latest: an engine asks for that ten seconds after it was handed out.
+// again, at the latest: an engine asks for that ten seconds after it was handed
+// out, or after the clock was set back.
 const handedOutAgain = 13 * time.Second
 
 // reason is the trouble that explains why what was sent, and delivered first,
@@ -82,6 +91,9 @@ func (ts *troubles) reason(sent, first, again time.Time) *trouble {
 	for _, t := range ts.all {
 		if t.harmless() || again.Before(t.from) {
 			continue
+		}
+		if ts.forgotten(t, sent) {
+			return t
 		}
 		before := lastMoment
 		if t.fault == cut {
@@ -110,15 +122,41 @@ func (ts *troubles) between(f fault, from, to time.Time) bool {
 // inHand tells whether an earlier trouble had left it in hand when it was delivered first.
 func (ts *troubles) inHand(sent, first, again time.Time) bool {
 	return slices.ContainsFunc(ts.all, func(t *trouble) bool {
-		return !t.harmless() && sent.Before(t.to) && t.from.Before(first) && ts.awake(t.to, again) < handedOutAgain
+		return !t.harmless() && sent.Before(t.to) && t.from.Before(first) && ts.awake(ts.clockSet(t.to, again), again) < handedOutAgain
 	})
+}
+
+// forgotten tells whether a crash interrupts what was sent, and finds forgotten what it had handed over.
+func (ts *troubles) forgotten(t *trouble, sent time.Time) bool {
+	return sent.Before(t.to) && ts.awake(sent, t.from) < handedOutAgain && slices.ContainsFunc(ts.all, func(j *trouble) bool {
+		return j.fault == farJump && j.from.Before(t.to)
+	})
+}
+
+// forgets tells whether any crash does that to what was sent.
+func (ts *troubles) forgets(sent time.Time) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return slices.ContainsFunc(ts.all, func(t *trouble) bool { return !t.harmless() && ts.forgotten(t, sent) })
+}
+
+// clockSet is when the clock was set last between two times; the first if it was not.
+func (ts *troubles) clockSet(from, to time.Time) time.Time {
+	for _, t := range ts.all {
+		if t.fault.setsClock() && t.from.After(from) && t.from.Before(to) {
+			from = t.from
+		}
+	}
+	return from
 }
 
 // harmless troubles are no reason to deliver anything again: they are far shorter
 // than anybody waits for an acknowledgement.
 func (t *trouble) harmless() bool {
-	return t.fault == freeze || t.fault == freezeNATS || t.fault == jump
+	return t.fault == freeze || t.fault == freezeNATS || t.fault.setsClock()
 }
+
+func (f fault) setsClock() bool { return f == jump || f == setRight || f == farJump }
 
 // awake is how much of a while something could be done in.
 func (ts *troubles) awake(from, to time.Time) time.Duration {

@@ -28,6 +28,7 @@ type world struct {
 	data      string    // the folder of the store and of the sinks' files
 	engine    rig.Process
 	clock     *rig.Clock // the engine's
+	wrong     time.Duration
 	door      string
 	admin     string
 	nats      *rig.Process // nil when the store is embedded
@@ -224,8 +225,8 @@ func (w *world) befall(s step) error {
 			return err
 		}
 		return w.restart()
-	case jump:
-		return w.misset(s)
+	case jump, setRight:
+		return w.setClock(s)
 	case edit:
 		w.edits++
 		w.write(w.config())
@@ -311,15 +312,15 @@ func (w *world) freeze(p *rig.Process, s step) error {
 	return p.Signal(syscall.SIGCONT)
 }
 
-// misset makes the engine's clock wrong for a while.
-func (w *world) misset(s step) error {
-	ended := w.troubles.begin(s.fault)
-	defer ended()
-	if err := w.clock.Set(s.by); err != nil {
-		return err
+// setClock makes the engine's clock wrong, or right.
+func (w *world) setClock(s step) error {
+	f := s.fault
+	if (s.by - w.wrong).Abs() > handedOver {
+		f = farJump
 	}
-	time.Sleep(s.lasts)
-	return w.clock.Set(0)
+	w.wrong = s.by
+	defer w.troubles.begin(f)()
+	return w.clock.Set(s.by)
 }
 
 // restoreFile mends a broken file once the engine has refused it.

@@ -139,6 +139,7 @@ type Bus struct {
 	idsDue    chan struct{} // tells the keeper of the ids that there is something to do
 	warnedAt  time.Time     // when it last said that ids are forgotten early
 	inventory inventory
+	clock     clock
 
 	leased uint64      // where our name stands in the control stream of a server elsewhere
 	lost   atomic.Bool // another engine has taken the prefix

@@ -101,8 +101,15 @@ func supported(what, text string) error {
 }
 
 // writeDurable writes a small file so that it is there whole, or not at all.
-func writeDurable(path string, data []byte) error {
-	err := writeSynced(path+".new", data)
+func writeDurable(path string, data []byte) error { return replaceFile(path, data, writeSynced) }
+
+// writeWhole is writeDurable for what a power cut may undo.
+func writeWhole(path string, data []byte) error {
+	return replaceFile(path, data, func(path string, data []byte) error { return os.WriteFile(path, data, 0o600) })
+}
+
+func replaceFile(path string, data []byte, write func(path string, data []byte) error) error {
+	err := write(path+".new", data)
 	if err == nil {
 		err = os.Rename(path+".new", path)
 	}

@@ -93,13 +93,9 @@ func (b *Bus) willTrim(below uint64) {
 // has the streams. On a full disk the old one stays, which at worst misses
 // events that were removed on purpose.
 func (b *Bus) writeInventory() {
-	path := b.inventoryPath()
 	data, err := json.Marshal(&b.inventory)
 	if err == nil {
-		err = os.WriteFile(path+".new", data, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = writeWhole(b.inventoryPath(), data)
 	}
 	if err != nil && !b.diskLow.Load() {
 		b.log.Warn("cannot write down what the store holds; should its files be damaged, that may go unnoticed", "error", err)

@@ -26,6 +26,7 @@ func (b *Bus) startKeepers() {
 	b.every(firstsPeriod, nil, b.keepFirsts)
 	if b.folder != nil {
 		b.every(inventoryPeriod, nil, b.takeInventory)
+		b.every(clockPeriod, nil, b.watchClock)
 	}
 }
 

@@ -94,6 +94,7 @@ type Head struct {
 	Attempts  int    `json:"a"`
 	First     int64  `json:"f"` // when it was attempted first, in milliseconds since 1970
 	NotBefore int64  `json:"n"` // in milliseconds since 1970
+	Left      int64  `json:"l"` // how long that was when it was saved, in milliseconds: the clock may be set back since then
 }
 
 // Heads are those that were saved last.

@@ -75,6 +75,7 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 		if err = b.compareInventory(ctx); err != nil {
 			return nil, err
 		}
+		b.recallClock(ctx)
 	}
 	if err = b.settleCut(ctx); err != nil {
 		return nil, err

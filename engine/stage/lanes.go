@@ -180,7 +180,8 @@ func (l *lanes) restore(of *lane, m *bus.Message) {
 	h, ok := l.restored[m.Sequence()]
 	delete(l.restored, m.Sequence())
 	if ok && h.Stored == m.Time().UnixNano() {
-		of.attempts, of.first, of.notBefore, of.stored = h.Attempts, time.UnixMilli(h.First).UTC(), time.UnixMilli(h.NotBefore), m.Time()
+		wait := min(time.Until(time.UnixMilli(h.NotBefore)), time.Duration(h.Left)*time.Millisecond)
+		of.attempts, of.first, of.notBefore, of.stored = h.Attempts, time.UnixMilli(h.First).UTC(), time.Now().Add(wait), m.Time()
 	}
 }
 
@@ -453,7 +454,7 @@ func (l *lanes) heads() (heads []bus.Head, stale bool) {
 		if of.attempts > 0 {
 			heads = append(heads, bus.Head{
 				Sequence: of.queue[0].sequence, Stored: of.stored.UnixNano(), Attempts: of.attempts,
-				First: of.first.UnixMilli(), NotBefore: of.notBefore.UnixMilli(),
+				First: of.first.UnixMilli(), NotBefore: of.notBefore.UnixMilli(), Left: time.Until(of.notBefore).Milliseconds(),
 			})
 		}
 	}
