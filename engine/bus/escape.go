@@ -28,23 +28,26 @@ var (
 	unsafeField = unsafeIn("&=+;#")
 )
 
-// appendEscaped appends a text, its unsafe bytes encoded.
-func appendEscaped(b []byte, s string, unsafe *unsafeBytes) []byte {
+// writeEscaped writes a text, its unsafe bytes encoded.
+func writeEscaped(b *strings.Builder, s string, unsafe *unsafeBytes) {
 	plain := 0
 	for i := range len(s) {
 		if c := s[i]; unsafe[c] {
-			b = append(b, s[plain:i]...)
-			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
+			b.WriteString(s[plain:i])
+			b.Write([]byte{'%', upperHex[c>>4], upperHex[c&15]})
 			plain = i + 1
 		}
 	}
-	return append(b, s[plain:]...)
+	b.WriteString(s[plain:])
 }
 
 func escapeAttribute(s string) string {
 	for i := range len(s) {
 		if unsafeAttribute[s[i]] {
-			return string(appendEscaped(make([]byte, 0, len(s)+32), s, unsafeAttribute))
+			var b strings.Builder
+			b.Grow(len(s) + 32)
+			writeEscaped(&b, s, unsafeAttribute)
+			return b.String()
 		}
 	}
 	return s

@@ -52,16 +52,17 @@ const (
 )
 
 // queryString is one being written.
-type queryString []byte
+type queryString struct{ strings.Builder }
 
 // add writes a name and a value.
 func (q *queryString) add(prefix, name, value string) {
-	b := *q
-	if len(b) > 0 {
-		b = append(b, '&')
+	if q.Len() > 0 {
+		q.WriteByte('&')
 	}
-	b = appendEscaped(append(b, prefix...), name, unsafeField)
-	*q = appendEscaped(append(b, '='), value, unsafeField)
+	q.WriteString(prefix)
+	writeEscaped(&q.Builder, name, unsafeField)
+	q.WriteByte('=')
+	writeEscaped(&q.Builder, value, unsafeField)
 }
 
 // text writes a field; none for "".

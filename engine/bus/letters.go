@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -54,19 +53,30 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
-	return d.message(n.workSubject(w), handOverID(workID(w))), nil
+	return d.message(n.workSubject(w), handOverID(workDigest(w))), nil
 }
 
 // handOverID is the id a hand-over has in place of its name. The server keeps it
 // in memory for as long as handOverWindow, so it is short.
-func handOverID(name string) string {
-	sum := sha256.Sum256([]byte(name))
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
+func handOverID(name [sha256.Size]byte) string {
+	return base64.RawURLEncoding.EncodeToString(name[:12])
 }
 
-// workID names a hop of a delivery.
-func workID(w *Work) string {
-	return strings.Join([]string{w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element}, "/")
+// workDigest stands for the name of a hop of a delivery.
+func workDigest(w *Work) [sha256.Size]byte {
+	return digest(w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element)
+}
+
+// digest is the hash of a name that has these parts.
+func digest(parts ...string) [sha256.Size]byte {
+	name := make([]byte, 0, 256)
+	for i, part := range parts {
+		if i > 0 {
+			name = append(name, '/')
+		}
+		name = append(name, part...)
+	}
+	return sha256.Sum256(name)
 }
 
 func decodeWork(header nats.Header, data []byte) (*Work, error) {
@@ -122,10 +132,8 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	if err := d.unedited(l); err != nil {
 		return nil, err
 	}
-	id := strings.Join([]string{
-		l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason,
-	}, "/")
-	return d.message(n.deadSubject(l), handOverID(id)), nil
+	id := handOverID(digest(l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason))
+	return d.message(n.deadSubject(l), id), nil
 }
 
 func decodeDead(header nats.Header, data []byte, sequence uint64, stored time.Time) (*Dead, error) {

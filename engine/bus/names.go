@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -71,7 +70,7 @@ func (n names) deadSubject(d *Dead) string {
 // attemptsSubject is where the attempts of one delivery stand. Its name is a
 // digest, because the ids in it are as long as their senders like.
 func (n names) attemptsSubject(w *Work) string {
-	sum := sha256.Sum256([]byte(workID(w)))
+	sum := workDigest(w)
 	return n.prefix + ".attempts." + base64.RawURLEncoding.EncodeToString(sum[:18])
 }
 

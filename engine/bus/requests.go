@@ -29,7 +29,8 @@ func writeRequest(k *event.Kept) string {
 		return text
 	}
 	r := k.Info()
-	q := make(queryString, 0, 512)
+	var q queryString
+	q.Grow(512)
 	q.text(reqMethod, r.Method)
 	q.text(reqRemoteIP, r.RemoteIP)
 	q.text(reqPath, r.Path)
@@ -38,7 +39,7 @@ func writeRequest(k *event.Kept) string {
 	}
 	q.lists(reqQuery, r.Query)
 	q.lists(reqHeader, r.Header)
-	return string(q)
+	return q.String()
 }
 
 func (q *queryString) lists(prefix string, lists map[string][]string) {

@@ -249,7 +249,7 @@ func (b *Bus) writeSegment(ctx context.Context, list []remembered, through uint6
 	f.number(fldNumber, number)
 	f.number(fldThrough, through)
 	header := nats.Header{}
-	header.Set(hdrTrotline, string(f))
+	header.Set(hdrTrotline, f.String())
 	data := make([]byte, 0, len(list)*entrySize)
 	for _, id := range list {
 		data = append(data, id.key[:]...)

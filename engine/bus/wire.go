@@ -69,8 +69,11 @@ const (
 // small, and cheap.
 const headers = 8
 
+// fieldsRoom is the memory the fields get. They seldom need more.
+const fieldsRoom = 256
+
 func newDraft() *draft {
-	return &draft{header: make(nats.Header, headers), values: make([]string, 0, headers), fields: make(queryString, 0, 256)}
+	return &draft{header: make(nats.Header, headers), values: make([]string, 0, headers)}
 }
 
 // set writes a header.
@@ -107,9 +110,10 @@ func (d *draft) message(subject, id string) *nats.Msg {
 		d.fields.text(fldParts, string(list))
 	}
 	if d.request != "" {
-		d.fields = append(append(d.fields, ' '), d.request...)
+		d.fields.WriteByte(' ')
+		d.fields.WriteString(d.request)
 	}
-	d.set(hdrTrotline, string(d.fields))
+	d.set(hdrTrotline, d.fields.String())
 	if id != "" {
 		d.set(nats.MsgIdHdr, escapeAttribute(id))
 	}
@@ -131,6 +135,8 @@ func (d *draft) event(e *event.Event) error {
 		return fmt.Errorf("the event's id (%d bytes) and type (%d bytes) are longer than %d bytes together", len(e.ID), len(e.Type), maxNames)
 	}
 	d.data = raw
+	d.request = writeRequest(e.Request)
+	d.fields.Grow(fieldsRoom + len(d.request))
 	d.set(ceSpecVersion, specVersion)
 	d.set(ceID, id)
 	d.set(ceSource, escapeAttribute(e.Source))
@@ -146,7 +152,6 @@ func (d *draft) event(e *event.Event) error {
 	d.fields.text(fldStamp, e.Stamp)
 	d.fields.text(fldElement, e.Element)
 	d.fields.text(fldReplay, e.Replay)
-	d.request = writeRequest(e.Request)
 	return d.original(e, body, raw)
 }
 
