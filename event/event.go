@@ -63,17 +63,15 @@ func (e *Event) ContentType() string {
 // replayed. A replay of stored events is a delivery of its own. It has the form of a UUID (version 8, RFC 9562), so that a uuid
 // column can hold it.
 func (e *Event) DeliveryID(pipeline, route string) string {
-	h := sha256.New()
 	parts := []string{e.Source, e.ID, pipeline, route, e.Replay}
 	if e.Replay == "" {
 		parts = parts[:4]
 	}
-	for _, s := range parts {
-		h.Write([]byte(s))
-		h.Write([]byte{0})
+	name := make([]byte, 0, 256)
+	for _, part := range parts {
+		name = append(append(name, part...), 0)
 	}
-	var sum [sha256.Size]byte
-	u := h.Sum(sum[:0])[:16]
+	u := sha256.Sum256(name)
 	u[6] = u[6]&0x0f | 0x80
 	u[8] = u[8]&0x3f | 0x80
 	var b [36]byte

@@ -15,7 +15,7 @@ type passage struct {
 	sequence uint64 // its place in the events stream; 0 is not known
 	elements []*event.Event
 	next     int // the step the elements stand before
-	out      *Outcome
+	out      Outcome
 
 	// What follows is for steps that are not pure. Without a memory, each of
 	// those does what it does for an event that is alone in the world.
@@ -46,7 +46,7 @@ func (g *passage) run(ctx context.Context) bool {
 		g.elements = g.rules.step(ctx, step, g.elements, g)
 	}
 	for _, e := range g.elements {
-		g.rules.route(e, g.sequence, g.out)
+		g.rules.route(e, g.sequence, &g.out)
 	}
 	g.elements = nil
 	return true
@@ -133,7 +133,7 @@ func (g *passage) follow(step *Step, t event.Asker) {
 			}
 			return t.Answered(e, []byte(s.Word))
 		})
-		out = append(out, g.rules.made(step, e, made, err, g.out)...)
+		out = append(out, g.rules.made(step, e, made, err, &g.out)...)
 	}
 	g.elements, g.asked = out, nil
 }

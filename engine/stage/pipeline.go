@@ -193,7 +193,7 @@ func (p *Pipeline) leave(g *passage, o *outbox) {
 		p.memory.account(a)
 		p.memory.records = append(p.memory.records, r)
 	}
-	p.count(g.out)
+	p.count(&g.out)
 }
 
 func (p *Pipeline) count(out *Outcome) {

@@ -96,7 +96,7 @@ func (m *memory) mayGoOn(cause string) bool {
 // goOn is a held event before the step it goes on at.
 func (p *Pipeline) goOn(h *bus.Held) *passage {
 	g := &passage{
-		elements: []*event.Event{h.Event}, next: h.Step, out: &Outcome{}, memory: p.memory,
+		elements: []*event.Event{h.Event}, next: h.Step, memory: p.memory,
 		cause: heldCause(h.Sequence), stamp: h.Event.Stamp, began: h.Step, attempts: h.Attempts, since: h.Since,
 	}
 	g.past = p.memory.remembered(g.cause, g.stamp)

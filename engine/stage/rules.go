@@ -131,14 +131,14 @@ type Outcome struct {
 func (r *Rules) Evaluate(ctx context.Context, e *event.Event, sequence uint64) *Outcome {
 	g := r.enter(ctx, e, sequence)
 	g.run(ctx)
-	return g.out
+	return &g.out
 }
 
 // EvaluateFrom is Evaluate of an event that stands before a step, or behind the last one.
 func (r *Rules) EvaluateFrom(ctx context.Context, e *event.Event, step int) *Outcome {
-	g := &passage{rules: r, elements: []*event.Event{e}, next: step, out: &Outcome{}}
+	g := &passage{rules: r, elements: []*event.Event{e}, next: step}
 	g.run(ctx)
-	return g.out
+	return &g.out
 }
 
 // Enter is what becomes of an event that the pipeline's own stage is to go on
@@ -148,7 +148,7 @@ func (r *Rules) Enter(ctx context.Context, e *event.Event, sequence uint64) *Out
 	for _, element := range g.elements {
 		g.out.Held = append(g.out.Held, r.Hold(element, 0))
 	}
-	return g.out
+	return &g.out
 }
 
 // Hold is an event that goes on at a step.
@@ -158,7 +158,7 @@ func (r *Rules) Hold(e *event.Event, step int) *bus.Held {
 
 // enter is an event before the first step.
 func (r *Rules) enter(ctx context.Context, e *event.Event, sequence uint64) *passage {
-	g := &passage{rules: r, sequence: sequence, out: &Outcome{}}
+	g := &passage{rules: r, sequence: sequence}
 	if r.Err != nil {
 		g.out.Dead = append(g.out.Dead, r.bury(e, ReasonGeneration, "", r.Err))
 		return g
@@ -188,7 +188,7 @@ func (r *Rules) stepOne(ctx context.Context, step *Step, e *event.Event, g *pass
 	if len(g.out.Held) > held {
 		return nil
 	}
-	return r.made(step, e, out, err, g.out)
+	return r.made(step, e, out, err, &g.out)
 }
 
 // made is what goes on of what a step has made of an event.
@@ -363,16 +363,22 @@ func (r *Rules) offer(hop *Hop, w *bus.Work, i int, o *Outcome) bool {
 // skipped: then there is no answer. Nothing follows what the chain has gone on without.
 func (r *Rules) Next(w *bus.Work, answer *event.Answer) *Outcome {
 	o := &Outcome{}
+	r.follow(w, answer, o)
+	return o
+}
+
+// follow adds what [Rules.Next] gives, which without it is short enough to be
+// inlined: where nothing follows, its outcome needs no memory.
+func (r *Rules) follow(w *bus.Work, answer *event.Answer, o *Outcome) {
 	route := r.routeNamed(w.Route)
 	if route == nil || !route.Chain || w.Final || w.After != "" || w.Hop < 0 || w.Hop+1 >= len(route.Hops) {
-		return o
+		return
 	}
 	next := *w
 	if answer != nil {
 		next.Results = with(w, *answer)
 	}
 	r.advance(route, &next, w.Hop+1, o)
-	return o
 }
 
 // with is what the sinks of a chain have answered, the one of a delivery included.

@@ -113,20 +113,21 @@ func (s *Sink) dispatch(take, work context.Context, messages []*bus.Message, att
 		return
 	}
 	group := s.holder.hold(messages)
-	for len(messages) > 0 {
-		n, ahead, ok := s.admit(take, work, len(messages))
+	waiting := make([]message, len(messages))
+	for i, m := range messages {
+		waiting[i] = m
+	}
+	for len(waiting) > 0 {
+		n, ahead, ok := s.admit(take, work, len(waiting))
 		if !ok {
-			for _, m := range messages {
+			for _, m := range waiting {
 				m.Nak(0)
 			}
-			group.done(len(messages))
+			group.done(len(waiting))
 			return
 		}
-		batch := make([]message, n)
-		for i, m := range messages[:n] {
-			batch[i] = m
-		}
-		messages = messages[n:]
+		batch := waiting[:n:n]
+		waiting = waiting[n:]
 		attempts.Go(func() {
 			defer group.done(n)
 			s.attempt(work, s.within(batch), ahead)
@@ -188,9 +189,6 @@ func (s *Sink) within(batch []message) []message {
 // attempt delivers a batch once and carries out what comes of it. It gives the
 // slot back that it was started with.
 func (s *Sink) attempt(ctx context.Context, messages []message, ahead bool) {
-	free := sync.OnceFunc(s.slots.release)
-	defer free()
-
 	t := s.acquire()
 	jobs, o := s.prepare(ctx, t, messages)
 	if len(jobs) > 0 {
@@ -202,7 +200,7 @@ func (s *Sink) attempt(ctx context.Context, messages []message, ahead bool) {
 	}
 	t.uses.RUnlock()
 	// The slot is free while the store makes the rest durable.
-	free()
+	s.slots.release()
 	s.settle(ctx, o, o.publish(s.Bus))
 }
 
