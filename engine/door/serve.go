@@ -204,13 +204,14 @@ func (v *visit) store(r *http.Request, body []byte, stamp string) (answer, error
 			return v.unwanted(receipt), nil
 		}
 		a, err := v.inTurn(receipt, body)
-		var refusal *event.Refusal
-		switch {
-		case err == nil:
+		if err == nil {
 			return a, nil
-		case errors.As(err, &refusal):
+		}
+		var refusal *event.Refusal
+		if errors.As(err, &refusal) {
 			return answer{}, refusal
-		case !errors.Is(err, ErrStale):
+		}
+		if !errors.Is(err, ErrStale) {
 			return answer{}, v.failed(err)
 		}
 		if err := v.next(r, int64(len(body))); err != nil {

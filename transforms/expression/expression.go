@@ -136,7 +136,9 @@ func conform(v any, want event.Want) (any, error) {
 		if text == "" {
 			return nil, &fault{arg: -1, value: v, msg: "it gives an empty text"}
 		}
-		return text, nil
+		if _, already := v.(string); !already {
+			v = text
+		}
 	case event.List:
 		list, ok := asList(v)
 		if !ok {
