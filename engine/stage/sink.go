@@ -117,6 +117,8 @@ func (s *Sink) dispatch(take, work context.Context, messages []*bus.Message, att
 	for i, m := range messages {
 		waiting[i] = m
 	}
+	batches := make(chan batch)
+	defer close(batches)
 	for len(waiting) > 0 {
 		n, ahead, ok := s.admit(take, work, len(waiting))
 		if !ok {
@@ -126,12 +128,27 @@ func (s *Sink) dispatch(take, work context.Context, messages []*bus.Message, att
 			group.done(len(waiting))
 			return
 		}
-		batch := waiting[:n:n]
+		b := batch{waiting[:n:n], ahead}
 		waiting = waiting[n:]
-		attempts.Go(func() {
-			defer group.done(n)
-			s.attempt(work, s.within(batch), ahead)
-		})
+		select {
+		case batches <- b: // to one that is done with its own: a new goroutine has a stack to grow first
+		default:
+			attempts.Go(func() { s.work(work, b, batches, group) })
+		}
+	}
+}
+
+// batch are deliveries that are attempted together; ahead as of [Sink.admit].
+type batch struct {
+	messages []message
+	ahead    bool
+}
+
+// work attempts a batch, and then those that come.
+func (s *Sink) work(ctx context.Context, b batch, more <-chan batch, group *held) {
+	for ok := true; ok; b, ok = <-more {
+		s.attempt(ctx, s.within(b.messages), b.ahead)
+		group.done(len(b.messages))
 	}
 }
 
