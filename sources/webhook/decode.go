@@ -41,7 +41,7 @@ func (s *source) payload(r *event.Request) (p payload, err error) {
 }
 
 // describe lets a kept header tell what the payload has become on the way.
-func (p *payload) describe(kept http.Header) {
+func (p *payload) describe(kept *keptHeader) {
 	if p.unpacked {
 		kept.Del("Content-Encoding")
 	}

@@ -20,12 +20,11 @@ var hopByHop = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect",
 }
 
-// kept is what is stored of a request.
+// kept is what is stored of a request, but for its header.
 func (p *proof) kept(r *event.Request) event.RequestInfo {
 	info := event.RequestInfo{
 		Method: r.Method,
 		Path:   r.Path,
-		Header: p.keptHeader(r.Header),
 		Query:  p.keptQuery(r.Query),
 		Params: r.Params,
 	}
@@ -35,25 +34,50 @@ func (p *proof) kept(r *event.Request) event.RequestInfo {
 	return info
 }
 
-// keptHeader is a new map: the request may be received again, and still needs
-// what is taken off here.
-func (p *proof) keptHeader(h http.Header) http.Header {
-	kept := maps.Clone(h)
+// keptHeader is what is stored of a header. It is a copy once it differs: the
+// request may be received again, and still needs what is taken off here.
+type keptHeader struct {
+	http.Header
+	copied bool
+}
+
+func (p *proof) keptHeader(h http.Header) keptHeader {
+	kept := keptHeader{Header: h}
 	for _, value := range h["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
-			kept.Del(strings.TrimSpace(name))
+			kept.Del(http.CanonicalHeaderKey(strings.TrimSpace(name)))
 		}
 	}
 	for _, name := range hopByHop {
-		delete(kept, name)
+		kept.Del(name)
 	}
 	for _, name := range credentials {
-		delete(kept, name)
+		kept.Del(name)
 	}
 	for _, name := range p.secretHeaders {
-		delete(kept, name)
+		kept.Del(name)
 	}
 	return kept
+}
+
+// Del takes a field off, whose name is in canonical form.
+func (k *keptHeader) Del(name string) {
+	if _, there := k.Header[name]; there {
+		k.copy()
+		delete(k.Header, name)
+	}
+}
+
+// Set sets a field, whose name is in canonical form.
+func (k *keptHeader) Set(name, value string) {
+	k.copy()
+	k.Header[name] = []string{value}
+}
+
+func (k *keptHeader) copy() {
+	if !k.copied {
+		k.Header, k.copied = maps.Clone(k.Header), true
+	}
 }
 
 func (p *proof) keptQuery(q url.Values) url.Values {

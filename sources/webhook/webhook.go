@@ -169,8 +169,10 @@ func (s *source) probed(r *event.Request) *event.Receipt {
 
 // kept is what is stored of a request, as far as the payload says something else.
 func (s *source) kept(r *event.Request, p *payload) *event.Kept {
+	header := s.proof.keptHeader(r.Header)
+	p.describe(&header)
 	info := s.proof.kept(r)
-	p.describe(info.Header)
+	info.Header = header.Header
 	return event.Keep(info)
 }
 
