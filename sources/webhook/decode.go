@@ -43,10 +43,10 @@ func (s *source) payload(r *event.Request) (p payload, err error) {
 // describe lets a kept header tell what the payload has become on the way.
 func (p *payload) describe(kept *keptHeader) {
 	if p.unpacked {
-		kept.Del("Content-Encoding")
+		kept.remove("Content-Encoding")
 	}
-	if kept.Get("Content-Type") != p.contentType {
-		kept.Set("Content-Type", p.contentType)
+	if kept.header.Get("Content-Type") != p.contentType {
+		kept.set("Content-Type", p.contentType)
 	}
 }
 

@@ -35,48 +35,47 @@ func (p *proof) kept(r *event.Request) event.RequestInfo {
 }
 
 // keptHeader is what is stored of a header. It is a copy once it differs: the
-// request may be received again, and still needs what is taken off here.
+// request may be received again, and still needs what is taken off here. Names
+// are in canonical form.
 type keptHeader struct {
-	http.Header
+	header http.Header
 	copied bool
 }
 
 func (p *proof) keptHeader(h http.Header) keptHeader {
-	kept := keptHeader{Header: h}
+	kept := keptHeader{header: h}
 	for _, value := range h["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
-			kept.Del(http.CanonicalHeaderKey(strings.TrimSpace(name)))
+			kept.remove(http.CanonicalHeaderKey(strings.TrimSpace(name)))
 		}
 	}
 	for _, name := range hopByHop {
-		kept.Del(name)
+		kept.remove(name)
 	}
 	for _, name := range credentials {
-		kept.Del(name)
+		kept.remove(name)
 	}
 	for _, name := range p.secretHeaders {
-		kept.Del(name)
+		kept.remove(name)
 	}
 	return kept
 }
 
-// Del takes a field off, whose name is in canonical form.
-func (k *keptHeader) Del(name string) {
-	if _, there := k.Header[name]; there {
+func (k *keptHeader) remove(name string) {
+	if _, there := k.header[name]; there {
 		k.copy()
-		delete(k.Header, name)
+		delete(k.header, name)
 	}
 }
 
-// Set sets a field, whose name is in canonical form.
-func (k *keptHeader) Set(name, value string) {
+func (k *keptHeader) set(name, value string) {
 	k.copy()
-	k.Header[name] = []string{value}
+	k.header[name] = []string{value}
 }
 
 func (k *keptHeader) copy() {
 	if !k.copied {
-		k.Header, k.copied = maps.Clone(k.Header), true
+		k.header, k.copied = maps.Clone(k.header), true
 	}
 }
 

@@ -172,7 +172,7 @@ func (s *source) kept(r *event.Request, p *payload) *event.Kept {
 	header := s.proof.keptHeader(r.Header)
 	p.describe(&header)
 	info := s.proof.kept(r)
-	info.Header = header.Header
+	info.Header = header.header
 	return event.Keep(info)
 }
 
