@@ -24,8 +24,8 @@ const (
 	farJump fault = "far clock jump"
 )
 
-// handedOver is how long that is, by the clock. A crash within that time of a far
-// jump has what it interrupts handed over once more.
+// handedOver is how long that is, by the clock. What a crash interrupts within
+// that time of a far jump may be handed over once more.
 const handedOver = 2 * time.Minute
 
 type troubles struct {
@@ -79,8 +79,8 @@ const (
 
 // handedOutAgain is how long after a crash what it left in hand is handed out
 // again, at the latest: an engine asks for that ten seconds after it was handed
-// out, or after the clock was set back.
-const handedOutAgain = 13 * time.Second
+// out, or after the clock was set back; by less than ten seconds it may be too.
+const handedOutAgain = 23 * time.Second
 
 // reason is the trouble that explains why what was sent, and delivered first,
 // was delivered again; nil when nothing does. It was in flight when the trouble
@@ -92,12 +92,12 @@ func (ts *troubles) reason(sent, first, again time.Time) *trouble {
 		if t.harmless() || again.Before(t.from) {
 			continue
 		}
-		if ts.forgotten(t, sent) {
-			return t
-		}
 		before := lastMoment
 		if t.fault == cut {
 			before = lastMomentUnsynced
+		}
+		if ts.forgotten(t, sent) && ts.awake(first, t.from) < before {
+			return t
 		}
 		// What a crash interrupts may reach its receiver a little later.
 		if ts.awake(first, t.from) < before && first.Before(t.to.Add(lastMoment)) {
@@ -126,10 +126,11 @@ func (ts *troubles) inHand(sent, first, again time.Time) bool {
 	})
 }
 
-// forgotten tells whether a crash interrupts what was sent, and finds forgotten what it had handed over.
+// forgotten tells whether a crash may have interrupted what was sent, and found
+// forgotten what it had handed over.
 func (ts *troubles) forgotten(t *trouble, sent time.Time) bool {
 	return sent.Before(t.to) && ts.awake(sent, t.from) < handedOutAgain && slices.ContainsFunc(ts.all, func(j *trouble) bool {
-		return j.fault == farJump && j.from.Before(t.to)
+		return j.fault == farJump && j.from.Before(t.to) && t.from.Sub(j.from) < handedOver
 	})
 }
 

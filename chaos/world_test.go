@@ -27,8 +27,8 @@ type world struct {
 	disk      *rig.Disk // nil where none can be mounted, and with a NATS server of its own
 	data      string    // the folder of the store and of the sinks' files
 	engine    rig.Process
-	clock     *rig.Clock // the engine's
-	wrong     time.Duration
+	clock     *rig.Clock    // the engine's
+	wrong     time.Duration // by how much it is
 	door      string
 	admin     string
 	nats      *rig.Process // nil when the store is embedded

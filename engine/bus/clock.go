@@ -18,8 +18,11 @@ import (
 type clock struct {
 	looked  time.Time // when it was looked at
 	written time.Time // what is written down
-	untold  bool      // it was set back, and the server was not told yet
-	told    time.Time // when it was; zero: its time is written down
+
+	// While the clock was set back, until the lower time is written down:
+	back   bool
+	told   map[string]bool // the sinks whose waits the server was told of
+	nextAt time.Time       // when it goes on
 }
 
 const (
@@ -28,8 +31,8 @@ const (
 	clockPeriod = 100 * time.Millisecond
 	// clockAge is how old what is written down may be.
 	clockAge = time.Second
-	// clockStep is what a clock is set by at least; it runs a little fast or slow at all times.
-	clockStep = time.Second
+	// clockStep is what counts as setting the clock. For less than AckWait, a wait that is longer by as much is the lesser harm.
+	clockStep = defaultAckWait
 	// clockSettles is when the server has surely written down what it was told.
 	clockSettles = 2 * time.Second
 )
@@ -52,19 +55,18 @@ func (b *Bus) recallClock(ctx context.Context) {
 	}
 	switch {
 	case err != nil: // a power cut can leave an empty file
-		b.waitNoLonger("when the store was used last is not known")
+		b.setBack("the time when the store was used last cannot be read", "error", err)
 	case c.looked.Before(c.written.Add(-clockStep)):
-		b.waitNoLonger(clockSetBack)
+		b.setBack("the clock was set back", "by", c.written.Sub(c.looked).Round(time.Second))
 	}
 	b.watchClock(ctx)
 }
 
-const clockSetBack = "the clock was set back"
-
-// waitNoLonger notes that the server is to be told.
-func (b *Bus) waitNoLonger(why string) {
-	b.log.Warn(why + "; what waits for a retry is attempted within seconds")
-	b.clock.untold = true
+// setBack notes that the clock was, or may have been.
+func (b *Bus) setBack(why string, args ...any) {
+	b.log.Warn(why+"; what waits for a retry is attempted within seconds", args...)
+	c := &b.clock
+	c.back, c.told, c.nextAt = true, make(map[string]bool), c.looked
 }
 
 // watchClock writes the time down. When the clock was set back the server is told
@@ -73,36 +75,50 @@ func (b *Bus) watchClock(ctx context.Context) {
 	c, now := &b.clock, time.Now()
 	step := c.step(now)
 	c.looked = now
-	if step < -clockStep {
-		b.waitNoLonger(clockSetBack)
+	if step <= -clockStep {
+		b.setBack("the clock was set back", "by", (-step).Round(time.Second))
 	}
-	if c.untold {
-		if err := b.waitFromNow(ctx); err != nil {
-			if ctx.Err() == nil {
-				b.log.Warn("what waits for a retry may wait longer, as the clock was set back; trying again", "error", err)
-			}
-			return
-		}
-		c.untold, c.told = false, now
+	if c.back && !now.Before(c.nextAt) {
+		b.dealWithSetBack(ctx, now)
 	}
-	settling, ahead := !c.told.IsZero(), step > clockStep
-	switch {
-	case settling && now.Sub(c.told) >= clockSettles:
-		c.told = time.Time{}
-		b.writeClock(now, true)
-	case !settling && (ahead || now.Sub(c.written) >= clockAge):
+	since, ahead := now.Round(0).Sub(c.written), step >= clockStep
+	if ahead && since > 0 || !c.back && since >= clockAge {
 		b.writeClock(now, ahead)
 	}
 }
 
+// dealWithSetBack tells the server, and once that is on the disk writes the lower time down.
+func (b *Bus) dealWithSetBack(ctx context.Context, now time.Time) {
+	c := &b.clock
+	fresh, err := b.waitFromNow(ctx)
+	c.nextAt = now.Add(clockSettles)
+	if err == nil && !fresh {
+		if err = b.Barrier(ctx); err == nil {
+			c.back = false
+			b.writeClock(now, true)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		b.log.Warn("what waits for a retry may wait longer by as much as the clock was set back; trying again", "error", err)
+	}
+}
+
 // waitFromNow has what waits for a retry, or was left in hand, wait for no longer
-// than AckWait, as if somebody had just begun to work on it.
-func (b *Bus) waitFromNow(ctx context.Context) error {
+// than AckWait, as if somebody had just begun to work on it. Each sink is told
+// once, or its waits would never end. fresh says that any was told now.
+func (b *Bus) waitFromNow(ctx context.Context) (fresh bool, err error) {
 	sinks, err := b.consumerNames(ctx, b.names.work(), sinkConsumer)
 	for sink := range sinks {
-		err = errors.Join(err, b.queueWaitsFromNow(ctx, sinkConsumer+sink))
+		if b.clock.told[sink] {
+			continue
+		}
+		fault := b.queueWaitsFromNow(ctx, sinkConsumer+sink)
+		if fault == nil {
+			b.clock.told[sink], fresh = true, true
+		}
+		err = errors.Join(err, fault)
 	}
-	return err
+	return fresh, err
 }
 
 // queueWaitsFromNow tells the server that everything it has handed out is in
@@ -129,11 +145,13 @@ func (b *Bus) queueWaitsFromNow(ctx context.Context, consumer string) error {
 		}
 	}
 	// It takes what it is told one by one: an answer says that it has taken all.
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
 	_, err = b.asking.RequestWithContext(ctx, subject(noSequence), []byte(inProgress))
 	return err
 }
 
-// writeClock writes the time down, through a power cut too when the clock was set.
+// writeClock writes the time down, and has that on the disk at once when the clock was set.
 func (b *Bus) writeClock(now time.Time, set bool) {
 	text, write := []byte(now.UTC().Format(time.RFC3339Nano)+"\n"), writeWhole
 	if set {
@@ -142,7 +160,7 @@ func (b *Bus) writeClock(now time.Time, set bool) {
 	if err := write(b.clockPath(), text); err != nil && !b.diskLow.Load() {
 		b.log.Warn("the time cannot be written down; should the clock be set back before the next start, what waits for a retry may wait longer by as much", "error", err)
 	}
-	b.clock.written = now
+	b.clock.written = now.Round(0)
 }
 
 func (b *Bus) clockPath() string { return filepath.Join(b.folder.dir, clockName) }

@@ -54,8 +54,9 @@ func TestWaitFromNow(t *testing.T) {
 	done.Ack()
 	queue := workQueue(t, b)
 	none(t, queue)
-	if err := b.waitFromNow(soon(t)); err != nil {
-		t.Fatal(err)
+	b.clock.told = make(map[string]bool)
+	if fresh, err := b.waitFromNow(soon(t)); err != nil || !fresh {
+		t.Fatalf("told %v, error %v", fresh, err)
 	}
 	again := take(t, queue, 1)[0]
 	if again.Sequence() != waiting.Sequence() {
