@@ -296,8 +296,8 @@ func (c *Consumer) kick() {
 }
 
 // heard returns once the server has carried out what was said of messages. It
-// takes what it is told one by one, so its answer to a word on a message that
-// there is not tells.
+// takes that one by one, so when it answers to a word on a message that does not
+// exist, it has taken all before.
 func (c *Consumer) heard(ctx context.Context) {
 	if m := c.latest.Load(); m != nil {
 		// Without an answer the checkpoint is a little behind, and events are handled again.

@@ -58,8 +58,8 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 
 // handOverID is the id a hand-over has in place of its name. The server keeps it
 // in memory for as long as handOverWindow, so it is short.
-func handOverID(name [sha256.Size]byte) string {
-	return base64.RawURLEncoding.EncodeToString(name[:12])
+func handOverID(sum [sha256.Size]byte) string {
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // workDigest stands for the name of a hop of a delivery.

@@ -180,7 +180,7 @@ func (l *lanes) restore(of *lane, m *bus.Message) {
 	h, ok := l.restored[m.Sequence()]
 	delete(l.restored, m.Sequence())
 	if ok && h.Stored == m.Time().UnixNano() {
-		wait := min(time.Until(time.UnixMilli(h.NotBefore)), time.Duration(h.Left)*time.Millisecond)
+		wait := min(time.Until(time.UnixMilli(h.NotBefore)), time.Duration(h.Left)*time.Millisecond) // the clock may be set back
 		of.attempts, of.first, of.notBefore, of.stored = h.Attempts, time.UnixMilli(h.First).UTC(), time.Now().Add(wait), m.Time()
 	}
 }

@@ -367,8 +367,8 @@ func (r *Rules) Next(w *bus.Work, answer *event.Answer) *Outcome {
 	return o
 }
 
-// follow adds what [Rules.Next] gives, which without it is short enough to be
-// inlined: where nothing follows, its outcome needs no memory.
+// follow adds what [Rules.Next] gives. That is so short that it is inlined: where
+// nothing follows, its outcome takes no memory.
 func (r *Rules) follow(w *bus.Work, answer *event.Answer, o *Outcome) {
 	route := r.routeNamed(w.Route)
 	if route == nil || !route.Chain || w.Final || w.After != "" || w.Hop < 0 || w.Hop+1 >= len(route.Hops) {

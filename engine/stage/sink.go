@@ -130,10 +130,11 @@ func (s *Sink) dispatch(take, work context.Context, messages []*bus.Message, att
 		}
 		b := batch{waiting[:n:n], ahead}
 		waiting = waiting[n:]
+		// A goroutine that is done with its own batch takes the next one: a new one has a stack to grow first.
 		select {
-		case batches <- b: // to one that is done with its own: a new goroutine has a stack to grow first
+		case batches <- b:
 		default:
-			attempts.Go(func() { s.work(work, b, batches, group) })
+			attempts.Go(func() { s.attemptAll(work, b, batches, group) })
 		}
 	}
 }
@@ -144,8 +145,8 @@ type batch struct {
 	ahead    bool
 }
 
-// work attempts a batch, and then those that come.
-func (s *Sink) work(ctx context.Context, b batch, more <-chan batch, group *held) {
+// attemptAll attempts a batch, and then those that come.
+func (s *Sink) attemptAll(ctx context.Context, b batch, more <-chan batch, group *held) {
 	for ok := true; ok; b, ok = <-more {
 		s.attempt(ctx, s.within(b.messages), b.ahead)
 		group.done(len(b.messages))

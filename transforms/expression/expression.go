@@ -136,7 +136,7 @@ func conform(v any, want event.Want) (any, error) {
 		if text == "" {
 			return nil, &fault{arg: -1, value: v, msg: "it gives an empty text"}
 		}
-		if _, already := v.(string); !already {
+		if _, already := v.(string); !already { // what is one need not be put into memory again
 			v = text
 		}
 	case event.List:
