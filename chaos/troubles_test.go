@@ -151,8 +151,9 @@ func (ts *troubles) clockSet(from, to time.Time) time.Time {
 	return from
 }
 
-// harmless troubles are no reason to deliver anything again: they are far shorter
-// than anybody waits for an acknowledgement.
+// harmless troubles are no reason to deliver anything again: a standstill is far
+// shorter than anybody waits for an acknowledgement, and an engine whose clock is
+// set knows what it has in hand.
 func (t *trouble) harmless() bool {
 	return t.fault == freeze || t.fault == freezeNATS || t.fault.setsClock()
 }

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -128,16 +127,13 @@ func (b *Bus) queueWaitsFromNow(ctx context.Context, consumer string) error {
 	if err != nil || info.NumAckPending == 0 {
 		return err
 	}
-	subject := func(sequence uint64) string {
-		return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.1.0.0", b.names.work(), consumer, sequence)
-	}
-	for _, filter := range filters(info.Config) {
+	for _, subject := range filters(info.Config) {
 		var fault error
-		err = b.scan(ctx, b.names.work(), query{Sequence: info.AckFloor.Stream + 1, Subject: filter}, func(m *found) bool {
+		err = b.scan(ctx, b.names.work(), query{Sequence: info.AckFloor.Stream + 1, Subject: subject}, func(m *found) bool {
 			if m.sequence > info.Delivered.Stream {
 				return false
 			}
-			fault = b.asking.Publish(subject(m.sequence), []byte(inProgress))
+			fault = b.asking.Publish(makeReply(b.names.work(), consumer, m.sequence), []byte(inProgress))
 			return fault == nil
 		})
 		if err = errors.Join(err, fault); err != nil {
@@ -147,7 +143,7 @@ func (b *Bus) queueWaitsFromNow(ctx context.Context, consumer string) error {
 	// It takes what it is told one by one: an answer says that it has taken all.
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	_, err = b.asking.RequestWithContext(ctx, subject(noSequence), []byte(inProgress))
+	_, err = b.asking.RequestWithContext(ctx, makeReply(b.names.work(), consumer, noSequence), []byte(inProgress))
 	return err
 }
 

@@ -305,9 +305,6 @@ func (c *Consumer) heard(ctx context.Context) {
 	}
 }
 
-// noSequence is one that no stream gets to.
-const noSequence = 1 << 62
-
 // close ends a Fetch and gives back what has arrived and was not fetched. It is called once.
 func (c *Consumer) close() {
 	close(c.gone)

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -62,3 +63,12 @@ func replyFor(other string, sequence, count uint64) string {
 	}
 	return strings.Join(tokens, ".")
 }
+
+// makeReply is where the embedded server is told that the message at a sequence
+// is in progress, by somebody who was not handed it. It is told nothing else.
+func makeReply(stream, consumer string, sequence uint64) string {
+	return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.1.0.0", stream, consumer, sequence)
+}
+
+// noSequence is one that no stream gets to.
+const noSequence = 1 << 62
