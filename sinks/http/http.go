@@ -30,7 +30,7 @@ type sink struct {
 	base    http.Header       // what is the same for every request
 	headers []header          // what is not
 	secrets *strings.Replacer // hides in an error what must not be seen
-	client  *http.Transport
+	client  *plain
 
 	rules rules
 }
@@ -42,12 +42,12 @@ type header struct {
 
 func open(_ context.Context, settings any, o event.SinkOptions) (event.Sink, error) {
 	set := event.SettingsOf[Settings](settings)
-	client, err := newTransport(set.TLS, o.Concurrency)
+	transport, err := newTransport(set.TLS, o.Concurrency)
 	if err != nil {
 		return nil, err
 	}
 	s := &sink{
-		url: set.URL, body: set.Body, auth: authorization(set.Auth), client: client,
+		url: set.URL, body: set.Body, auth: authorization(set.Auth), client: newPlain(transport, o.Concurrency),
 		blank: &http.Request{Method: set.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
 		base:  http.Header{"User-Agent": {userAgent}}, rules: rules{retry: set.RetryOn, refuse: set.RefuseOn},
 	}
@@ -85,7 +85,7 @@ func (s *sink) Deliver(ctx context.Context, batch []*event.Delivery) []event.Ver
 
 // Close ends the connections that are kept alive.
 func (s *sink) Close(context.Context) error {
-	s.client.CloseIdleConnections()
+	s.client.close()
 	return nil
 }
 
