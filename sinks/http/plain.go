@@ -4,26 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
-	"syscall"
 	"time"
 )
 
-const (
-	// maxPlainBody is the longest body that is written before anything is read. It
-	// fits into the buffers of the two sockets, so that a receiver which answers
-	// without reading it keeps nobody waiting.
-	maxPlainBody = 32 << 10
-	// maxHeader is how long an answer's header may be, with all that come before it.
-	maxHeader = 64 << 10
-)
+// maxPlainBody is the longest body that is written before anything is read. It
+// fits into the buffers of the two sockets, so that a receiver which answers
+// without reading it keeps nobody waiting.
+const maxPlainBody = 32 << 10
 
 // plain sends requests without TLS, each on its caller's goroutine. An
 // http.Transport has two more for each connection, and to hand a request to them
@@ -31,7 +21,7 @@ const (
 type plain struct {
 	transport *http.Transport
 	idle      *idle
-	maxBody   int64
+	maxBody   int64 // of a plain request
 }
 
 func newPlain(t *http.Transport, concurrency int) *plain {
@@ -47,7 +37,7 @@ func (p *plain) RoundTrip(r *http.Request) (*http.Response, error) {
 	message := messages.Get().(*bytes.Buffer)
 	defer messages.Put(message)
 	message.Reset()
-	if err := r.Write(message); err != nil {
+	if err := writeRequest(message, r); err != nil {
 		return nil, err
 	}
 	to := address(r.URL)
@@ -71,25 +61,16 @@ func (p *plain) close() {
 	p.idle.close()
 }
 
-// messages are the buffers in which requests become bytes.
-var messages = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 // takes tells whether a request is plain: one for this client.
 func (p *plain) takes(r *http.Request) bool {
-	if !canLook || r.URL.Scheme != "http" || r.ContentLength > p.maxBody || !isASCII(r.URL.Host) {
+	if !canLook || r.URL.Scheme != "http" || r.ContentLength > p.maxBody {
+		return false
+	}
+	if !isPlainHost(r.URL.Host) || !isPlainHost(r.Host) {
 		return false
 	}
 	proxy, err := p.transport.Proxy(r)
 	return proxy == nil && err == nil
-}
-
-func isASCII(host string) bool {
-	for i := range len(host) {
-		if host[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }
 
 // address is where the URL's host listens.
@@ -128,89 +109,4 @@ func (p *plain) dial(ctx context.Context, address string) (*conn, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// conn is a connection, which carries one request at a time.
-type conn struct {
-	net.Conn
-	raw     syscall.RawConn
-	address string
-	home    *idle
-	hangUp  func()
-	reader  *bufio.Reader
-	limited io.LimitedReader // what reader reads from: bounds headers
-	since   time.Time        // when it became idle
-}
-
-// exchange sends a request and reads its answer's header. The end of its context
-// closes the connection until the answer's body is closed.
-func (c *conn) exchange(r *http.Request, message []byte) (*http.Response, error) {
-	stop := context.AfterFunc(r.Context(), c.hangUp)
-	resp, err := c.ask(r, message)
-	if err != nil {
-		stop()
-		c.Close()
-		return nil, err
-	}
-	resp.Body = &body{conn: c, stop: stop, content: resp.Body, ended: resp.Body == http.NoBody, last: resp.Close}
-	return resp, nil
-}
-
-func (c *conn) ask(r *http.Request, message []byte) (*http.Response, error) {
-	c.limited.N = maxHeader
-	// A receiver that refuses a request may close before he has read it.
-	_, unsent := c.Write(message)
-	for {
-		resp, err := http.ReadResponse(c.reader, r)
-		switch {
-		case err != nil && unsent != nil:
-			return nil, unsent
-		case err != nil && c.limited.N <= 0:
-			return nil, fmt.Errorf("the answer's header is longer than %d KiB", maxHeader>>10)
-		case err != nil:
-			return nil, err
-		case resp.StatusCode == http.StatusSwitchingProtocols:
-			return nil, errors.New("the answer is another protocol's, for which nobody has asked")
-		case resp.StatusCode/100 != 1:
-			c.limited.N = math.MaxInt64
-			resp.Close = resp.Close || unsent != nil
-			return resp, nil
-		}
-	}
-}
-
-// answered tells whether any of the last request's answer has come.
-func (c *conn) answered() bool { return c.limited.N != maxHeader }
-
-// body is the body of an answer, whose end makes its connection idle.
-type body struct {
-	conn    *conn // nil once it is closed
-	stop    func() bool
-	content io.Reader
-	ended   bool // all of it has been read
-	last    bool // the connection carries no more requests
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	if b.conn == nil {
-		return 0, http.ErrBodyReadAfterClose
-	}
-	n, err := b.content.Read(p)
-	b.ended = b.ended || errors.Is(err, io.EOF)
-	return n, err
-}
-
-// Close reads no further: the content's own Close would, without an end.
-func (b *body) Close() error {
-	c := b.conn
-	if c == nil {
-		return nil
-	}
-	b.conn = nil
-	if b.stop() && b.ended && !b.last && c.reader.Buffered() == 0 {
-		c.home.put(c)
-	} else {
-		c.Close()
-	}
-	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +34,6 @@ func TestSameOnTheWire(t *testing.T) {
 			p.say("HTTP/1.1 204 No Content\r\n\r\n")
 		}
 	})
-	_, port, _ := net.SplitHostPort(address)
 	headers := func(pairs ...string) map[string]event.Template {
 		h := map[string]event.Template{}
 		for i := 0; i < len(pairs); i += 2 {
@@ -58,9 +56,6 @@ func TestSameOnTheWire(t *testing.T) {
 		{"a user agent", "http://" + address, "POST", headers("User-Agent", " me "), empty},
 		{"no user agent", "http://" + address, "POST", headers("User-Agent", ""), empty},
 		{"a host", "http://" + address, "POST", headers("Host", "elsewhere.example:81"), empty},
-		{"a host in another alphabet", "http://" + address, "POST", headers("Host", "bücher.example"), empty},
-		{"a host that is none", "http://" + address, "POST", headers("Host", "a b"), empty},
-		{"a zone", "http://[::1%25lo]:" + port + "/", "POST", nil, empty},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, &Settings{URL: eventtest.Template(c.url), Method: c.method, Headers: c.headers}).(*sink)
@@ -94,20 +89,26 @@ func TestTakes(t *testing.T) {
 	}
 	for _, c := range []struct {
 		url  string
+		host string
 		size int
 		want bool
 	}{
-		{"http://a.example/", maxPlainBody, true},
-		{"http://a.example/", maxPlainBody + 1, false},
-		{"HTTP://[::1]:8080/", 1, true},
-		{"https://a.example/", 1, false},
-		{"http://far.example/", 1, false},
-		{"http://bücher.example/", 1, false},
+		{"http://a.example/", "", maxPlainBody, true},
+		{"http://a.example/", "", maxPlainBody + 1, false},
+		{"HTTP://[::1]:8080/", "", 1, true},
+		{"https://a.example/", "", 1, false},
+		{"http://far.example/", "", 1, false},
+		{"http://bücher.example/", "", 1, false},
+		{"http://[fe80::1%25eth0]/", "", 1, false},
+		{"http://a.example/", "B-2.example:81", 1, true},
+		{"http://a.example/", "bücher.example", 1, false},
+		{"http://a.example/", "b.example\r\nX: y", 1, false},
 	} {
 		r, err := http.NewRequest(http.MethodPost, c.url, strings.NewReader(strings.Repeat("x", c.size)))
 		must(t, err)
+		r.Host = c.host
 		if s.client.takes(r) != c.want {
-			t.Errorf("takes %s with %d bytes: %v", c.url, c.size, !c.want)
+			t.Errorf("takes %s with %d bytes for %q: %v", c.url, c.size, c.host, !c.want)
 		}
 	}
 }
@@ -116,7 +117,6 @@ func TestAddress(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://a.example": "a.example:80", "http://a.example:/x": "a.example:80", "http://a.example:8080/": "a.example:8080",
 		"http://me:x@a.example/": "a.example:80", "http://[::1]/": "[::1]:80", "http://[::1]:81/": "[::1]:81",
-		"http://[fe80::1%25eth0]/": "[fe80::1%eth0]:80",
 	} {
 		u, err := parseURL(text)
 		must(t, err)
@@ -381,8 +381,7 @@ type peer struct {
 	n      int // the how many-th it is
 }
 
-// listen reads a request, nil if the connection ends before one, and its lines:
-// the first, then the headers in the order of the alphabet, then the body.
+// listen reads a request, nil if the connection ends before one, and its sorted lines.
 func (p *peer) listen() (r *http.Request, lines []string) {
 	var said strings.Builder
 	r, err := http.ReadRequest(bufio.NewReader(io.TeeReader(p.reader, &said)))
@@ -390,10 +389,7 @@ func (p *peer) listen() (r *http.Request, lines []string) {
 		return nil, nil
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
-	head, body, _ := strings.Cut(said.String(), "\r\n\r\n")
-	lines = strings.Split(head, "\r\n")
-	slices.Sort(lines[1:])
-	return r, append(lines, body)
+	return r, sorted(said.String())
 }
 
 func (p *peer) say(text string) { fmt.Fprint(p, text) }
