@@ -55,11 +55,12 @@ func (c *conn) ask(r *http.Request, message []byte) (*http.Response, error) {
 			return nil, fmt.Errorf("the answer's header is longer than %d KiB", maxHeader>>10)
 		case err != nil:
 			return nil, err
-		case resp.StatusCode == http.StatusSwitchingProtocols:
-			return nil, errors.New("the answer is another protocol's, for which nobody has asked")
 		case resp.StatusCode/100 != 1:
 			c.limited.N = math.MaxInt64
 			resp.Close = resp.Close || unsent != nil
+			return resp, nil
+		case resp.StatusCode == http.StatusSwitchingProtocols: // what follows is no HTTP
+			resp.Close = true
 			return resp, nil
 		}
 	}

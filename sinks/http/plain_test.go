@@ -148,7 +148,7 @@ func TestAnswers(t *testing.T) {
 		{"more than its length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\noktober", 200, "", false},
 		{"more than none", "HTTP/1.1 204 No Content\r\n\r\noops", 204, "", false},
 		{"more than is read", fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", 1<<20, strings.Repeat("x", 1<<20)), 200, "", false},
-		{"another protocol", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", 0, "another protocol", false},
+		{"another protocol", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", 101, "answered 101", false},
 		{"a long header", "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", maxHeader) + "\r\n\r\n", 0, "longer than 64 KiB", false},
 		{"a prelude without an end", strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxHeader/25+1), 0, "longer than 64 KiB", false},
 		{"bad chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 200, "broke off", false},
