@@ -27,11 +27,12 @@ func tuneMemory() {
 	var before heap
 	for range time.Tick(time.Second) {
 		now := readHeap()
-		if percent := c.next(before, now); percent != c.percent {
-			debug.SetGCPercent(percent)
-			c.percent = percent
+		next := c.next(before, now)
+		if next.percent != c.percent {
+			debug.SetGCPercent(next.percent)
 		}
-		debug.SetMemoryLimit(memoryLimit(now.live))
+		debug.SetMemoryLimit(next.limit)
+		c = next
 		if l.over(before, now) {
 			giveBack()
 		}
@@ -60,34 +61,47 @@ const (
 	// roomy is the garbage that may gather in a burst, where Go would let gather
 	// as much as is in use, which is little, or with large bodies much.
 	roomy = 96 << 20
+	// What is in use in many small pieces makes collections dear, as the ids of some
+	// hundred thousand deliveries do. So that many times what a collection has to
+	// look at may gather too, up to mostRoom: then the collector takes a tenth of
+	// the processor, and not a quarter.
+	roomForScan = 5
+	mostRoom    = 256 << 20
 	// The collector's percentage (GOGC) as Go has it, the lowest that is set, and
 	// the highest: more saves nothing, because fresh memory costs too.
 	usualPercent, leastPercent, mostPercent = 100, 10, 300
 	// frugal is the memory an engine gets along with, as long as no more than two
 	// thirds of it is in use: before it takes more, it collects garbage.
 	frugal = 240 << 20
+	// besideHeap is what the runtime takes beside what is in use, and the garbage.
+	besideHeap = 48 << 20
 	// oftenCollected is how many collections in a second are many.
-	oftenCollected = 3
+	oftenCollected = 2
 )
 
 // collector lets more garbage gather while much is made, which halves what the
 // collector takes of the processor, and takes it back after that.
-type collector struct{ percent int }
-
-// next is the percentage for the next second.
-func (c collector) next(before, now heap) int {
-	percent := collectorPercent(now.live, now.scan)
-	// With room the same garbage makes fewer collections.
-	if (now.cycles-before.cycles)*uint64(c.percent) > oftenCollected*usualPercent {
-		return percent
-	}
-	return min(percent, usualPercent)
+type collector struct {
+	percent int   // of what is in use may gather as garbage
+	limit   int64 // of the process's memory, in bytes
 }
 
-// collectorPercent is the percentage that lets roomy gather on top of what is in
-// use, or as much as a collection has to look at, if that is more.
+// next is the collector for the next second.
+func (c collector) next(before, now heap) collector {
+	percent, limit := collectorPercent(now.live, now.scan), memoryLimit(now.live)
+	// With room the same garbage makes fewer collections.
+	if (now.cycles-before.cycles)*uint64(c.percent) > oftenCollected*usualPercent {
+		return collector{percent, max(limit, int64(now.live+room(now.scan)+besideHeap))}
+	}
+	return collector{min(percent, usualPercent), limit}
+}
+
+// room is the garbage that may gather in a burst: no less than a collection has to look at.
+func room(scan uint64) uint64 { return max(roomy, scan, min(roomForScan*scan, mostRoom)) }
+
+// collectorPercent is the percentage that lets that much gather on top of what is in use.
 func collectorPercent(live, scan uint64) int {
-	return int(min(max(100*max(roomy, scan)/max(live, 1), leastPercent), mostPercent))
+	return int(min(max(100*room(scan)/max(live, 1), leastPercent), mostPercent))
 }
 
 // memoryLimit is the memory that is enough for what is in use. It grows with

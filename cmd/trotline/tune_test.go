@@ -6,12 +6,13 @@ func TestCollectorPercent(t *testing.T) {
 	for _, c := range []struct{ live, scan, want uint64 }{
 		{0, 0, 300},
 		{10, 10, 300},
-		{48, 20, 200},
-		{96, 30, 100},
-		{192, 30, 50},  // large bodies, or many ids
-		{192, 180, 93}, // what steps remember
-		{512, 30, 18},
-		{2048, 30, 10},
+		{48, 10, 200},
+		{96, 19, 100},
+		{192, 19, 50}, // large bodies
+		{512, 19, 18},
+		{2048, 19, 10},
+		{192, 40, 104},  // many ids
+		{192, 180, 133}, // what steps remember
 		{1024, 1024, 100},
 	} {
 		if got := collectorPercent(c.live<<20, c.scan<<20); got != int(c.want) {
@@ -30,17 +31,19 @@ func TestMemoryLimit(t *testing.T) {
 
 func TestCollectorHasRoomInABurst(t *testing.T) {
 	c := collector{percent: usualPercent}
-	little, much := heap{live: 40 << 20}, heap{live: 400 << 20}
+	little, much := heap{live: 40 << 20}, heap{live: 160 << 20, scan: 60 << 20}
 	for _, step := range []struct {
-		cycles uint64
-		now    heap
-		want   int
+		cycles  uint64
+		now     heap
+		percent int
+		limit   int64 // in MiB
 	}{
-		{0, little, 100}, {3, little, 100}, {4, little, 240}, {4, much, 24}, {0, much, 24}, {0, little, 100},
+		{0, little, 100, 240}, {2, little, 100, 240}, {3, little, 240, 240}, {3, much, 160, 464}, {2, much, 160, 464}, {0, much, 100, 240}, {0, little, 100, 240},
 	} {
 		step.now.cycles = step.cycles
-		if got := c.next(heap{}, step.now); got != step.want {
-			t.Errorf("after %d collections in a second with %d MiB in use the percentage is %d, want %d", step.cycles, step.now.live>>20, got, step.want)
+		if c = c.next(heap{}, step.now); c.percent != step.percent || c.limit>>20 != step.limit {
+			t.Errorf("after %d collections in a second with %d MiB in use the percentage is %d, want %d, and the limit %d MiB, want %d",
+				step.cycles, step.now.live>>20, c.percent, step.percent, c.limit>>20, step.limit)
 		}
 	}
 }
