@@ -15,7 +15,7 @@ type barrier struct {
 	flush func([]*Pending) error // makes those who wait durable
 	fail  func(error)            // told once, when a flush has failed
 
-	// busy is how many messages are still to be confirmed.
+	// busy is how many messages are still to be confirmed; nil: a round waits for none of them.
 	busy func() int
 
 	mu      sync.Mutex
@@ -95,6 +95,9 @@ func (b *barrier) run() {
 
 // gather waits for the messages that are on their way when a round begins.
 func (b *barrier) gather(late *time.Timer) {
+	if b.busy == nil {
+		return
+	}
 	b.mu.Lock()
 	select {
 	case <-b.gathered: // of an earlier round

@@ -279,7 +279,7 @@ func (b *Bus) startPublishing() (err error) {
 	b.publisher.barrier = b.barrier
 	if b.journal != nil {
 		b.journal.barrier = func() error { return b.Barrier(context.Background()) }
-		b.publisher.entries = newBarrier(b.journal.write, b.publisher.waiting(inJournal), broken)
+		b.publisher.entries = newBarrier(b.journal.write, nil, broken) // a round is cheap, and somebody waits for it
 		b.publisher.journal = b.journal
 	}
 	return nil
