@@ -61,9 +61,9 @@ const (
 	// roomy is the garbage that may gather in a burst, where Go would let gather
 	// as much as is in use, which is little, or with large bodies much.
 	roomy = 96 << 20
-	// What is in use in many small pieces makes collections dear, as the ids of some
-	// hundred thousand deliveries do. So that many times what a collection has to
-	// look at may gather too, up to mostRoom: then the collector takes a tenth of
+	// roomForScan is how many times what a collection has to look at may gather as
+	// well, up to mostRoom. Many small pieces, as the ids of some hundred thousand
+	// deliveries are, make collections dear: with that room they take a tenth of
 	// the processor, and not a quarter.
 	roomForScan = 5
 	mostRoom    = 256 << 20
@@ -71,7 +71,7 @@ const (
 	// the highest: more saves nothing, because fresh memory costs too.
 	usualPercent, leastPercent, mostPercent = 100, 10, 300
 	// frugal is the memory an engine gets along with, as long as no more than two
-	// thirds of it is in use: before it takes more, it collects garbage.
+	// thirds of it is in use: outside a burst it collects garbage before it takes more.
 	frugal = 240 << 20
 	// besideHeap is what the runtime takes beside what is in use, and the garbage.
 	besideHeap = 48 << 20
@@ -99,7 +99,7 @@ func (c collector) next(before, now heap) collector {
 // room is the garbage that may gather in a burst: no less than a collection has to look at.
 func room(scan uint64) uint64 { return max(roomy, scan, min(roomForScan*scan, mostRoom)) }
 
-// collectorPercent is the percentage that lets that much gather on top of what is in use.
+// collectorPercent is the percentage that lets as much as room says gather on top of what is in use.
 func collectorPercent(live, scan uint64) int {
 	return int(min(max(100*room(scan)/max(live, 1), leastPercent), mostPercent))
 }

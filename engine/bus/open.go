@@ -275,7 +275,7 @@ func (b *Bus) startPublishing() (err error) {
 		return fmt.Errorf("the disk of the data folder %s does not keep what is written: %w", b.folder.dir, err)
 	}
 	broken := func(err error) { b.report(causeBarrier, err) }
-	b.barrier = newBarrier(b.flushStreams, b.publisher.waiting(behindBarrier), broken)
+	b.barrier = newBarrier(b.flushStreams, b.publisher.waiting, broken)
 	b.publisher.barrier = b.barrier
 	if b.journal != nil {
 		b.journal.barrier = func() error { return b.Barrier(context.Background()) }

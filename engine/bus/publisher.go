@@ -262,10 +262,8 @@ func (p *publisher) confirm(w *Pending, a answer) {
 	}
 }
 
-// waiting is how many messages for a place are not answered.
-func (p *publisher) waiting(to place) func() int {
-	return func() int { return int(p.busy[to].Load()) }
-}
+// waiting is how many messages that are to be behind the barrier are not answered.
+func (p *publisher) waiting() int { return int(p.busy[behindBarrier].Load()) }
 
 // failOpen gives up messages sent before a time. What became of them is not known.
 func (p *publisher) failOpen(before time.Time, err error) (n int) {
