@@ -63,8 +63,7 @@ const (
 	roomy = 96 << 20
 	// roomForScan is how many times what a collection has to look at may gather as
 	// well, up to mostRoom. Many small pieces, as the ids of some hundred thousand
-	// deliveries are, make collections dear: with that room they take a tenth of
-	// the processor, and not a quarter.
+	// deliveries are, make collections dear.
 	roomForScan = 5
 	mostRoom    = 256 << 20
 	// The collector's percentage (GOGC) as Go has it, the lowest that is set, and
@@ -73,8 +72,8 @@ const (
 	// frugal is the memory an engine gets along with, as long as no more than two
 	// thirds of it is in use: outside a burst it collects garbage before it takes more.
 	frugal = 240 << 20
-	// besideHeap is what the runtime takes beside what is in use, and the garbage.
-	besideHeap = 48 << 20
+	// generous is the memory it may take in a burst, when collecting costs most.
+	generous = 272 << 20
 	// oftenCollected is how many collections in a second are many.
 	oftenCollected = 2
 )
@@ -91,7 +90,7 @@ func (c collector) next(before, now heap) collector {
 	percent, limit := collectorPercent(now.live, now.scan), memoryLimit(now.live)
 	// With room the same garbage makes fewer collections.
 	if (now.cycles-before.cycles)*uint64(c.percent) > oftenCollected*usualPercent {
-		return collector{percent, max(limit, int64(now.live+room(now.scan)+besideHeap))}
+		return collector{percent, max(limit, generous)}
 	}
 	return collector{min(percent, usualPercent), limit}
 }
