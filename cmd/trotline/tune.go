@@ -73,7 +73,7 @@ const (
 	// thirds of it is in use: outside a burst it collects garbage before it takes more.
 	frugal = 240 << 20
 	// generous is the memory it may take in a burst, when collecting costs most.
-	generous = 272 << 20
+	generous = 256 << 20
 	// oftenCollected is how many collections in a second are many.
 	oftenCollected = 2
 )

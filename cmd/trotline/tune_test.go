@@ -38,7 +38,7 @@ func TestCollectorHasRoomInABurst(t *testing.T) {
 		percent int
 		limit   int64 // in MiB
 	}{
-		{0, little, 100, 240}, {2, little, 100, 240}, {3, little, 240, 272}, {3, much, 160, 272}, {2, much, 160, 272}, {0, much, 100, 240}, {0, little, 100, 240},
+		{0, little, 100, 240}, {2, little, 100, 240}, {3, little, 240, 256}, {3, much, 160, 256}, {2, much, 160, 256}, {0, much, 100, 240}, {0, little, 100, 240},
 	} {
 		step.now.cycles = step.cycles
 		if c = c.next(heap{}, step.now); c.percent != step.percent || c.limit>>20 != step.limit {
