@@ -26,6 +26,12 @@ type clock struct {
 
 const (
 	clockName = "clock"
+	// clockMark stands in the file while it is not certain that the server knows of a
+	// set-back. Of what it handed out meanwhile it has noted times that are long past
+	// once the clock is right; it then adds as much to the times of whatever else has
+	// waited long enough (nats-server 2.15.2, consumer.go: checkPending), which a
+	// crash at that moment would have wait until then.
+	clockMark = "set back"
 	// clockPeriod is how often the clock is looked at.
 	clockPeriod = 100 * time.Millisecond
 	// clockAge is how old what is written down may be.
@@ -49,14 +55,17 @@ func (b *Bus) recallClock(ctx context.Context) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
+	written, mark, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	if err == nil {
-		c.written, err = time.Parse(time.RFC3339Nano, strings.TrimSpace(string(text)))
+		c.written, err = time.Parse(time.RFC3339Nano, written)
 	}
 	switch {
 	case err != nil: // a power cut can leave an empty file
 		b.setBack("the time when the store was used last cannot be read", "error", err)
 	case c.looked.Before(c.written.Add(-clockStep)):
 		b.setBack("the clock was set back", "by", c.written.Sub(c.looked).Round(time.Second))
+	case mark == clockMark:
+		b.setBack("the clock was set back, and a crash came before that was dealt with")
 	}
 	b.watchClock(ctx)
 }
@@ -66,6 +75,10 @@ func (b *Bus) setBack(why string, args ...any) {
 	b.log.Warn(why+"; what waits for a retry is attempted within seconds", args...)
 	c := &b.clock
 	c.back, c.told, c.nextAt = true, make(map[string]bool), c.looked
+	if c.written.IsZero() {
+		c.written = c.looked.Round(0)
+	}
+	b.writeClock(c.written, true)
 }
 
 // watchClock writes the time down. When the clock was set back the server is told
@@ -149,11 +162,14 @@ func (b *Bus) queueWaitsFromNow(ctx context.Context, consumer string) error {
 
 // writeClock writes the time down, and has that on the disk at once when the clock was set.
 func (b *Bus) writeClock(now time.Time, set bool) {
-	text, write := []byte(now.UTC().Format(time.RFC3339Nano)+"\n"), writeWhole
+	text, write := now.UTC().Format(time.RFC3339Nano)+"\n", writeWhole
+	if b.clock.back {
+		text += clockMark + "\n"
+	}
 	if set {
 		write = writeDurable
 	}
-	if err := write(b.clockPath(), text); err != nil && !b.diskLow.Load() {
+	if err := write(b.clockPath(), []byte(text)); err != nil && !b.diskLow.Load() {
 		b.log.Warn("the time cannot be written down; should the clock be set back before the next start, what waits for a retry may wait longer by as much", "error", err)
 	}
 	b.clock.written = now.Round(0)

@@ -3,6 +3,7 @@ package bus
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -14,10 +15,11 @@ func TestWhatWaitsWhenTheClockWasSetBack(t *testing.T) {
 		written func() string // what the last run has written down; nil: left as it is
 		waits   bool
 	}{
-		"it was not":                   {nil, true},
-		"it was set ahead":             {func() string { return time.Now().Add(-9 * time.Hour).Format(time.RFC3339Nano) }, true},
-		"it was set back":              {func() string { return time.Now().Add(9 * time.Hour).Format(time.RFC3339Nano) }, false},
-		"a power cut has emptied that": {func() string { return "" }, false},
+		"it was not":                              {nil, true},
+		"it was set ahead":                        {func() string { return time.Now().Add(-9 * time.Hour).Format(time.RFC3339Nano) }, true},
+		"it was set back":                         {func() string { return time.Now().Add(9 * time.Hour).Format(time.RFC3339Nano) }, false},
+		"a power cut has emptied that":            {func() string { return "" }, false},
+		"a crash came before that was dealt with": {func() string { return time.Now().Format(time.RFC3339Nano) + "\n" + clockMark }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -41,6 +43,32 @@ func TestWhatWaitsWhenTheClockWasSetBack(t *testing.T) {
 			take(t, queue, 1)[0].Ack()
 			isGone(t, queue)
 		})
+	}
+}
+
+// That the clock was set back is written down at once, and for as long as the
+// server may not know of it.
+func TestASetBackIsWrittenDown(t *testing.T) {
+	dir := t.TempDir()
+	b := quiet(open(t, dir))
+	queued(t, b, 1)
+	marked := func(b *Bus) bool {
+		text, err := os.ReadFile(b.clockPath())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text), clockMark)
+	}
+	b.setBack("the clock was set back")
+	b.writeClock(time.Now(), true) // set ahead again
+	b = quiet(open(t, killed(t, dir)))
+	if !b.clock.back || !marked(b) {
+		t.Error("after a crash it is forgotten")
+	}
+	b.clock.nextAt = time.Time{}
+	b.watchClock(soon(t))
+	if b.clock.back || marked(b) {
+		t.Error("it is not over when the server was told")
 	}
 }
 
