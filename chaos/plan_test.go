@@ -119,6 +119,7 @@ func newPlan(seed uint64) *plan {
 		at, lasts := d.when(), d.upTo(2*time.Second)()
 		p.steps = append(p.steps, step{at: at, fault: jump, by: d.wrong()}, step{at: at + lasts, fault: setRight})
 	}
+	d.stayDown()
 	slices.SortStableFunc(p.steps, func(a, b step) int { return int(a.at - b.at) })
 	return p
 }
@@ -134,6 +135,16 @@ func (d *planner) withDisk() {
 	if d.oneIn(4) {
 		at, lasts := d.when(), d.upTo(3*time.Second)()
 		d.plan.steps = append(d.plan.steps, step{at: at, fault: fill}, step{at: at + lasts, fault: free})
+	}
+}
+
+// stayDown has an engine that was killed stay down, now and then, for longer than
+// JetStream remembers what was handed over.
+func (d *planner) stayDown() {
+	for i := range d.plan.steps {
+		if s := &d.plan.steps[i]; s.fault == kill && d.oneIn(8) {
+			s.lasts = time.Duration(d.between(6, 9)) * time.Second
+		}
 	}
 }
 

@@ -17,16 +17,8 @@ type trouble struct {
 	from, to time.Time // to is zero while it lasts
 }
 
-const (
-	// standstill: nobody, we neither, could do anything for a while.
-	standstill fault = "standstill"
-	// farJump: the clock was set by more than the store remembers what was handed over.
-	farJump fault = "far clock jump"
-)
-
-// handedOver is how long that is, by the clock. What a crash interrupts within
-// that time of a far jump may be handed over once more.
-const handedOver = 2 * time.Minute
+// standstill: nobody, we neither, could do anything for a while.
+const standstill fault = "standstill"
 
 type troubles struct {
 	start time.Time
@@ -96,9 +88,6 @@ func (ts *troubles) reason(sent, first, again time.Time) *trouble {
 		if t.fault == cut {
 			before = lastMomentUnsynced
 		}
-		if ts.forgotten(t, sent) && ts.awake(first, t.from) < before {
-			return t
-		}
 		// What a crash interrupts may reach its receiver a little later.
 		if ts.awake(first, t.from) < before && first.Before(t.to.Add(lastMoment)) {
 			return t
@@ -126,21 +115,6 @@ func (ts *troubles) inHand(sent, first, again time.Time) bool {
 	})
 }
 
-// forgotten tells whether a crash may have interrupted what was sent, and found
-// forgotten what it had handed over.
-func (ts *troubles) forgotten(t *trouble, sent time.Time) bool {
-	return sent.Before(t.to) && ts.awake(sent, t.from) < handedOutAgain && slices.ContainsFunc(ts.all, func(j *trouble) bool {
-		return j.fault == farJump && j.from.Before(t.to) && t.from.Sub(j.from) < handedOver
-	})
-}
-
-// forgets tells whether any crash does that to what was sent.
-func (ts *troubles) forgets(sent time.Time) bool {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	return slices.ContainsFunc(ts.all, func(t *trouble) bool { return !t.harmless() && ts.forgotten(t, sent) })
-}
-
 // clockSet is when the clock was set last between two times; the first if it was not.
 func (ts *troubles) clockSet(from, to time.Time) time.Time {
 	for _, t := range ts.all {
@@ -158,7 +132,7 @@ func (t *trouble) harmless() bool {
 	return t.fault == freeze || t.fault == freezeNATS || t.fault.setsClock()
 }
 
-func (f fault) setsClock() bool { return f == jump || f == setRight || f == farJump }
+func (f fault) setsClock() bool { return f == jump || f == setRight }
 
 // awake is how much of a while something could be done in.
 func (ts *troubles) awake(from, to time.Time) time.Duration {

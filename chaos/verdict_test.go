@@ -140,7 +140,7 @@ func (w *world) judge(v *verdict, held holdings) {
 				v.find("%s is at %s, where it does not belong", o.id(), sink)
 			}
 			keyed := sink == "rows" || sink == "till"
-			once := sink == deadLetters && !w.undone(o) && !w.troubles.forgets(w.sender.sent[o])
+			once := sink == deadLetters && !w.undone(o)
 			if (keyed || once) && times > 1 {
 				v.find("%s is at %s %d times", o.id(), sink, times)
 			}

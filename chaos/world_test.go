@@ -27,8 +27,7 @@ type world struct {
 	disk      *rig.Disk // nil where none can be mounted, and with a NATS server of its own
 	data      string    // the folder of the store and of the sinks' files
 	engine    rig.Process
-	clock     *rig.Clock    // the engine's
-	wrong     time.Duration // by how much it is
+	clock     *rig.Clock // the engine's
 	door      string
 	admin     string
 	nats      *rig.Process // nil when the store is embedded
@@ -207,7 +206,11 @@ func (w *world) befall(s step) error {
 	w.befallen = append(w.befallen, s.fault)
 	switch s.fault {
 	case kill:
-		return w.crash(s.fault, func() error { w.engine.Kill(); return nil })
+		return w.crash(s.fault, func() error {
+			w.engine.Kill()
+			time.Sleep(s.lasts)
+			return nil
+		})
 	case stop:
 		return w.stop()
 	case freeze:
@@ -314,12 +317,7 @@ func (w *world) freeze(p *rig.Process, s step) error {
 
 // setClock makes the engine's clock wrong, or right.
 func (w *world) setClock(s step) error {
-	f := s.fault
-	if (s.by - w.wrong).Abs() > handedOver {
-		f = farJump
-	}
-	w.wrong = s.by
-	defer w.troubles.begin(f)()
+	defer w.troubles.begin(s.fault)()
 	return w.clock.Set(s.by)
 }
 

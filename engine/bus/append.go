@@ -52,7 +52,7 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 }
 
 // Hand sends a delivery to its sink's queue. Handing over the same delivery
-// again within two minutes does nothing.
+// again, as a stage does after a crash, does nothing; see handed.
 func (b *Bus) Hand(w *Work) *Pending {
 	m, err := b.names.encodeWork(w)
 	if err != nil {
@@ -61,11 +61,11 @@ func (b *Bus) Hand(w *Work) *Pending {
 	if len(m.Data) > b.options.largest()-maxHeaders {
 		return failed(fmt.Errorf("%w: it takes %d bytes, %d are possible", ErrUnstorable, len(m.Data), b.options.largest()-maxHeaders))
 	}
-	return b.hand(m)
+	return b.hand(b.names.work(), m)
 }
 
-// Bury sends a dead letter to the dead stream. Burying the same again within
-// two minutes does nothing. A dead letter that cannot be stored as it stands, because
+// Bury sends a dead letter to the dead stream. Burying the same again does
+// nothing. A dead letter that cannot be stored as it stands, because
 // its body cannot be written or has grown too large, is stored with the body as
 // it was received.
 func (b *Bus) Bury(d *Dead) *Pending {
@@ -79,7 +79,7 @@ func (b *Bus) Bury(d *Dead) *Pending {
 	if err != nil {
 		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
 	}
-	return b.hand(m)
+	return b.hand(b.names.dead(), m)
 }
 
 // errSuspected: waiting for the answer again would only hold up whoever asks.
@@ -88,9 +88,9 @@ var errSuspected = unavailable("it did not answer in time; it is being looked af
 // maxHeaders is what the headers of a message may take (nats-server, stream.go).
 const maxHeaders = 64 << 10
 
-// hand sends what a stage hands over. That goes on while events are refused:
-// it is how the store gets room again.
-func (b *Bus) hand(m *nats.Msg) *Pending {
+// hand sends what a stage hands over to a stream. That goes on while events are
+// refused: it is how the store gets room again.
+func (b *Bus) hand(stream string, m *nats.Msg) *Pending {
 	switch {
 	case b.health.closing():
 		return failed(unavailable("it is closing"))
@@ -101,8 +101,14 @@ func (b *Bus) hand(m *nats.Msg) *Pending {
 	case b.suspected.Load():
 		return failed(errSuspected)
 	}
+	p := newPending()
+	if id := m.Header.Get(nats.MsgIdHdr); id != "" && b.handed != nil {
+		if answer := b.handed[stream].claim(handOverKey(id), p); answer != nil {
+			return answer
+		}
+	}
 	b.sent(len(m.Data))
-	return b.publisher.sendWhenRoom(m)
+	return b.publisher.postWhenRoom(m, p)
 }
 
 // Barrier returns once everything that was confirmed before the call is durable.

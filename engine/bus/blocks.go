@@ -13,13 +13,15 @@ import (
 	"strings"
 
 	"github.com/minio/highwayhash"
+	"github.com/nats-io/nats.go"
 )
 
 // A block is a file of a stream: one record for each message, with a checksum
 // (nats-server, filestore.go). The server looks at the checksums only when it
 // has lost its index. Otherwise a damaged sequence makes it count up to it until
 // it has all the memory there is, and a message it cannot read stays unread. So
-// the blocks are looked through before it opens them.
+// the blocks are looked through before it opens them. What was handed over is read
+// on the way, since a message that was removed stands in its block for a while.
 const (
 	messageHead  = 22 // length, sequence, time, length of the subject
 	messageSum   = 8
@@ -56,6 +58,9 @@ func (b *Bus) mendBlock(path string) error {
 	block, err := newBlock(stream, filepath.Base(path), data)
 	if err != nil {
 		return err
+	}
+	if h := b.handed[stream]; h != nil {
+		block.found = func(sequence uint64, headers []byte) { h.found(headerOf(headers, nats.MsgIdHdr), sequence) }
 	}
 	whole, cuts := block.records()
 	if len(cuts) == 0 {
@@ -97,8 +102,9 @@ func (b *Bus) keepDamaged(stream, path string, data []byte) (kept string, err er
 
 // block is the content of a block.
 type block struct {
-	data []byte
-	sum  hash.Hash64
+	data  []byte
+	sum   hash.Hash64
+	found func(sequence uint64, headers []byte) // told of each message with headers; nil: nobody is
 }
 
 // cut is a part of a block that cannot be read.
@@ -111,7 +117,7 @@ func newBlock(stream, name string, data []byte) (*block, error) {
 	number := strings.TrimSuffix(name, ".blk")
 	key := sha256.Sum256([]byte(stream + "-" + number))
 	sum, err := highwayhash.New64(key[:])
-	return &block{data, sum}, err
+	return &block{data: data, sum: sum}, err
 }
 
 // records is all that can be read of the block, and what was cut out.
@@ -123,6 +129,9 @@ func (b *block) records() (whole []byte, cuts []cut) {
 	start := 0 // of what is in order and not yet in whole
 	for at := 0; at < len(b.data); {
 		if length, sequence := b.record(at); length > 0 {
+			if b.found != nil {
+				b.found(sequence, b.headers(at))
+			}
 			at, last = at+length, max(last, sequence)
 			continue
 		}
@@ -165,6 +174,26 @@ func (b *block) record(at int) (length int, sequence uint64) {
 		return 0, 0
 	}
 	return length, binary.LittleEndian.Uint64(rest[4:]) & sequenceBits
+}
+
+// headers are those of the record in order at a place; nil if it has none.
+func (b *block) headers(at int) []byte {
+	rest := b.data[at:]
+	if binary.LittleEndian.Uint32(rest)&headersBit == 0 {
+		return nil
+	}
+	rest = rest[messageHead+int(binary.LittleEndian.Uint16(rest[20:])):]
+	return rest[4 : 4+binary.LittleEndian.Uint32(rest)]
+}
+
+// headerOf is the value of one of a message's headers; "" if it has none of that name.
+func headerOf(headers []byte, name string) string {
+	_, rest, found := bytes.Cut(headers, []byte("\r\n"+name+": "))
+	if !found {
+		return ""
+	}
+	value, _, _ := bytes.Cut(rest, []byte("\r\n"))
+	return string(value)
 }
 
 // headersFit tells whether headers, with their length before them, are as long as it says.

@@ -36,7 +36,7 @@ func (b *Bus) WriteChanges(ctx context.Context, pipeline, number string, data []
 		place := strings.Join([]string{number, strconv.Itoa(i), strconv.Itoa(count)}, "/")
 		header := nats.Header{}
 		header.Set(nats.MsgIdHdr, token(pipeline)+"/"+place)
-		pending[i] = b.hand(&nats.Msg{Subject: b.names.changesSubject(pipeline), Header: header, Data: chunk})
+		pending[i] = b.hand(b.names.state(), &nats.Msg{Subject: b.names.changesSubject(pipeline), Header: header, Data: chunk})
 	}
 	page := Page{Data: data}
 	for i, p := range pending {

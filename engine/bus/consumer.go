@@ -32,6 +32,7 @@ type Consumer struct {
 	inOrder  atomic.Bool             // what got lost on its way comes again before what follows it
 	handled  *handled                // of a pipeline's; nil: the server is told of each message
 	copies   *copies                 // of a sink's
+	handed   *handed                 // told of each delivery that is handed out; nil: nobody is
 	anyReply atomic.Pointer[string]  // where answers to one of its messages go
 
 	pull    sync.Mutex // held by Fetch
@@ -68,7 +69,7 @@ const (
 
 func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
 	c := &Consumer{
-		bus: b, stream: stream, name: name,
+		bus: b, stream: stream, name: name, handed: b.handed[stream],
 		subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name,
 		inbox:   b.pulling.NewInbox() + ".",
 		kicked:  make(chan struct{}, 1),
@@ -169,6 +170,9 @@ func (c *Consumer) take(ctx context.Context, m *nats.Msg) (*Message, error) {
 		if err == nil && c.handled != nil && !c.handled.out(message) {
 			c.request.open = false
 			return nil, c.rewind(ctx)
+		}
+		if err == nil && c.handed != nil {
+			c.handed.met(m.Header.Get(nats.MsgIdHdr), message.sequence)
 		}
 		if err == nil && c.copies != nil && c.isCopy(message) {
 			return nil, nil

@@ -31,7 +31,7 @@ func (b *Bus) Amend(ctx context.Context, d *Dead) error {
 	}
 	m.Subject += "." + strconv.FormatUint(d.Number, 10)
 	m.Header.Del(jetstream.MsgIDHeader) // each edit counts
-	if _, err := b.hand(m).Wait(ctx); err != nil {
+	if _, err := b.hand(b.names.dead(), m).Wait(ctx); err != nil {
 		return err
 	}
 	return b.Drop(ctx, false, d.Sequence)

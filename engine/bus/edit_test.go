@@ -119,7 +119,7 @@ func TestAnEditCutShortIsSettledAtTheStart(t *testing.T) {
 		}
 		m.Subject += ".1"
 		m.Header.Del("Nats-Msg-Id")
-		if _, err := b.hand(m).Wait(soon(t)); err != nil {
+		if _, err := b.hand(b.names.dead(), m).Wait(soon(t)); err != nil {
 			t.Fatal(err)
 		}
 	}

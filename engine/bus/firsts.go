@@ -24,6 +24,7 @@ import (
 type first struct {
 	Stream   int64  `json:"stream"` // when it was made, in nanoseconds since 1970
 	Sequence uint64 `json:"sequence"`
+	Handed   uint64 `json:"handed"` // behind it a start reads what was handed over
 }
 
 // firstsPeriod is how often it is written down where the streams begin. What is
@@ -48,7 +49,7 @@ func (b *Bus) saveFirsts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		firsts[name] = first{info.Created.UnixNano(), info.State.FirstSeq}
+		firsts[name] = first{Stream: info.Created.UnixNano(), Sequence: info.State.FirstSeq, Handed: b.handed[name].start()}
 	}
 	if maps.Equal(firsts, b.firsts) {
 		return nil

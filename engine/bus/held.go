@@ -72,7 +72,7 @@ func decodeHeld(m *found) (*Held, error) {
 }
 
 // Hold sends an event to the held stream. Holding the same event at the same
-// step again within two minutes does nothing.
+// step again does nothing.
 func (b *Bus) Hold(h *Held) *Pending {
 	m, err := b.names.encodeHeld(h)
 	if err == nil && len(m.Data) > b.options.largest()-maxHeaders {
@@ -81,7 +81,7 @@ func (b *Bus) Hold(h *Held) *Pending {
 	if err != nil {
 		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
 	}
-	return b.hand(m)
+	return b.hand(b.names.held(), m)
 }
 
 // HeldMarks yields what is held for a pipeline, until yield says no.

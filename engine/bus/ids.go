@@ -92,12 +92,12 @@ func (d *ids) claim(key eventKey, p *Pending) (answer *Pending) {
 		return failed(unavailable("%w", errDoubt))
 	}
 	if at, ok := d.known[key]; ok && !d.expired(at, time.Now()) {
-		return duplicate()
+		return duplicate(0)
 	}
 	if first := d.claims[key]; first != nil {
 		return first.again()
 	}
-	p.ids, p.key, p.after = d, key, d.last
+	p.told, p.key, p.after = d, key, d.last
 	d.claims[key] = p
 	return nil
 }
@@ -106,7 +106,7 @@ func (d *ids) claim(key eventKey, p *Pending) (answer *Pending) {
 func (d *ids) settle(p *Pending) {
 	d.mu.Lock()
 	delete(d.claims, p.key)
-	unknown := p.err != nil && !p.sent.IsZero() && errors.Is(p.err, ErrUnavailable)
+	unknown := p.unknown()
 	if p.err == nil {
 		d.add(p.key, stampOf(time.Now()))
 		d.last = max(d.last, p.ack.Sequence)

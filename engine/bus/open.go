@@ -57,6 +57,9 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 			return nil, err
 		}
 	}
+	if err = b.recallHanded(ctx); err != nil {
+		return nil, err
+	}
 	if err = b.removeAgain(ctx); err != nil {
 		return nil, err
 	}
@@ -114,6 +117,7 @@ func (b *Bus) openEmbedded() (err error) {
 		return err
 	}
 	b.readInventory()
+	b.makeHanded()
 	if err := b.mendBlocks(); err != nil {
 		return err
 	}

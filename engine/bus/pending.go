@@ -28,11 +28,14 @@ type Pending struct {
 	to      place     // where it has to be
 	group   *group    // whose first or last it is; nil: it is answered for itself
 
-	ids   *ids     // told first what became of it; nil for what has no id
+	told  settler  // first of all what became of it; nil for what has no id
 	key   eventKey // its id
 	after uint64   // a sequence before its own
 	first *Pending // the same event, sent before: what becomes of it is the answer here
 }
+
+// settler is who remembers what is stored.
+type settler interface{ settle(p *Pending) }
 
 func newPending() *Pending { return &Pending{done: make(chan struct{})} }
 
@@ -43,10 +46,10 @@ func failed(err error) *Pending {
 	return p
 }
 
-// duplicate is a message of which the store has the first one.
-func duplicate() *Pending {
+// duplicate is a message of which the store has the first one, at a sequence if that is known.
+func duplicate(sequence uint64) *Pending {
 	p := newPending()
-	p.ack.Duplicate = true
+	p.ack = Ack{Sequence: sequence, Duplicate: true}
 	p.resolve(nil)
 	return p
 }
@@ -57,10 +60,15 @@ func (p *Pending) again() *Pending { return &Pending{done: p.done, first: p} }
 // resolve ends the waiting. It is called once, by whoever took the message off the list.
 func (p *Pending) resolve(err error) {
 	p.err = err
-	if p.ids != nil {
-		p.ids.settle(p)
+	if p.told != nil {
+		p.told.settle(p)
 	}
 	close(p.done)
+}
+
+// unknown tells whether the message may be stored although it failed.
+func (p *Pending) unknown() bool {
+	return p.err != nil && !p.sent.IsZero() && errors.Is(p.err, ErrUnavailable)
 }
 
 // resolved tells whether the waiting has ended.

@@ -123,10 +123,13 @@ func (p *publisher) publish(w *Pending) {
 func (p *publisher) replyTo(w *Pending) string { return p.inbox + strconv.FormatUint(w.number, 36) }
 
 // sendWhenRoom is send for those who can wait for room.
-func (p *publisher) sendWhenRoom(m *nats.Msg) *Pending {
+func (p *publisher) sendWhenRoom(m *nats.Msg) *Pending { return p.postWhenRoom(m, newPending()) }
+
+// postWhenRoom is sendWhenRoom, and w will tell.
+func (p *publisher) postWhenRoom(m *nats.Msg, w *Pending) *Pending {
 	freed := p.room()
 	if freed == nil {
-		return p.send(m)
+		return p.post(m, w, behindBarrier)
 	}
 	timeout := time.NewTimer(p.timeout)
 	defer timeout.Stop()
@@ -134,10 +137,11 @@ func (p *publisher) sendWhenRoom(m *nats.Msg) *Pending {
 		select {
 		case <-freed:
 		case <-timeout.C:
-			return failed(unavailable("it has not answered for %v", p.timeout))
+			w.resolve(unavailable("it has not answered for %v", p.timeout))
+			return w
 		}
 	}
-	return p.send(m)
+	return p.post(m, w, behindBarrier)
 }
 
 // room is nil when there is room for one more message, else it is closed once there may be.

@@ -30,14 +30,14 @@ const maxLog = 64 << 20
 // fit into the smallest share.
 const minDisk = 64 << 20
 
-// handOverWindow is how long a hand-over is remembered by its id, which takes
-// some 120 bytes of memory. A stage that crashed repeats what it had begun within
-// seconds of the restart; one that is not answered tries again as soon.
-const handOverWindow = 2 * time.Minute
-
-// answerWindow is how long JetStream itself remembers the id of an event, which
-// it is told in a cluster alone: there a message may arrive after it was given up.
+// answerWindow is how long a cluster remembers the id of a message: there one may
+// arrive after it was given up.
 const answerWindow = 2 * time.Minute
+
+// groupWindow is how long the embedded server remembers the id of a hand-over:
+// twice as long as a group of them may be sent again (see convoy). Longer than
+// that they are remembered here; see handed.
+const groupWindow = 5 * time.Second
 
 // formatKey is where a stream says which format it was written in.
 const formatKey = "trotline-format"
@@ -57,6 +57,10 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 		return c
 	}
 	n := b.names
+	handOverWindow := groupWindow
+	if b.server == nil {
+		handOverWindow = answerWindow
+	}
 	events := base(n.events(), eventsShare, n.eventSubjects(), n.cutSubject())
 	events.Duplicates = answerWindow
 	if b.server != nil {
