@@ -139,7 +139,7 @@ func (d *planner) withDisk() {
 }
 
 // stayDown has an engine that was killed stay down, now and then, for longer than
-// JetStream remembers what was handed over.
+// the embedded server remembers what was handed over.
 func (d *planner) stayDown() {
 	for i := range d.plan.steps {
 		if s := &d.plan.steps[i]; s.fault == kill && d.oneIn(8) {

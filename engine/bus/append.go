@@ -52,7 +52,7 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 }
 
 // Hand sends a delivery to its sink's queue. Handing over the same delivery
-// again, as a stage does after a crash, does nothing; see handed.
+// again, as a stage does after a crash, does nothing; see handOvers.
 func (b *Bus) Hand(w *Work) *Pending {
 	m, err := b.names.encodeWork(w)
 	if err != nil {
@@ -102,9 +102,11 @@ func (b *Bus) hand(stream string, m *nats.Msg) *Pending {
 		return failed(errSuspected)
 	}
 	p := newPending()
-	if id := m.Header.Get(nats.MsgIdHdr); id != "" && b.handed != nil {
-		if answer := b.handed[stream].claim(handOverKey(id), p); answer != nil {
-			return answer
+	if h := b.handOvers[stream]; h != nil {
+		if key, named := handOverKey(m.Header.Get(nats.MsgIdHdr)); named {
+			if answer := h.claim(key, p); answer != nil {
+				return answer
+			}
 		}
 	}
 	b.sent(len(m.Data))

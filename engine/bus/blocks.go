@@ -59,8 +59,8 @@ func (b *Bus) mendBlock(path string) error {
 	if err != nil {
 		return err
 	}
-	if h := b.handed[stream]; h != nil {
-		block.found = func(sequence uint64, headers []byte) { h.found(headerOf(headers, nats.MsgIdHdr), sequence) }
+	if h := b.handOvers[stream]; h != nil {
+		block.told = func(sequence uint64, headers []byte) { h.foundInFile(headerOf(headers, nats.MsgIdHdr), sequence) }
 	}
 	whole, cuts := block.records()
 	if len(cuts) == 0 {
@@ -102,9 +102,9 @@ func (b *Bus) keepDamaged(stream, path string, data []byte) (kept string, err er
 
 // block is the content of a block.
 type block struct {
-	data  []byte
-	sum   hash.Hash64
-	found func(sequence uint64, headers []byte) // told of each message with headers; nil: nobody is
+	data []byte
+	sum  hash.Hash64
+	told func(sequence uint64, headers []byte) // of each record in order, whose headers are nil if it has none; nil: nobody is
 }
 
 // cut is a part of a block that cannot be read.
@@ -129,8 +129,8 @@ func (b *block) records() (whole []byte, cuts []cut) {
 	start := 0 // of what is in order and not yet in whole
 	for at := 0; at < len(b.data); {
 		if length, sequence := b.record(at); length > 0 {
-			if b.found != nil {
-				b.found(sequence, b.headers(at))
+			if b.told != nil {
+				b.told(sequence, b.headers(at))
 			}
 			at, last = at+length, max(last, sequence)
 			continue

@@ -135,7 +135,7 @@ type Bus struct {
 	consumers consumers
 	ledger    ledger
 	keys      keys
-	handed    map[string]*handed // by stream; nil when the server is elsewhere
+	handOvers map[string]*handOvers // by stream; nil when the server is elsewhere
 	ids       *ids
 	idsDue    chan struct{} // tells the keeper of the ids that there is something to do
 	warnedAt  time.Time     // when it last said that ids are forgotten early

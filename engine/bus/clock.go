@@ -26,11 +26,11 @@ type clock struct {
 
 const (
 	clockName = "clock"
-	// clockMark stands in the file while it is not certain that the server knows of a
-	// set-back. Of what it handed out meanwhile it has noted times that are long past
-	// once the clock is right; it then adds as much to the times of whatever else has
-	// waited long enough (nats-server 2.15.2, consumer.go: checkPending), which a
-	// crash at that moment would have wait until then.
+	// clockMark stands in the file from when a set-back is seen until the disk has what
+	// the server was told of it. Messages handed out under the lower clock bear times
+	// that lie far back once the clock is right. By as much the server then puts off
+	// all others that are due (nats-server 2.15.2, consumer.go: checkPending). Normally
+	// those are handed out at once; after a crash they would wait it out.
 	clockMark = "set back"
 	// clockPeriod is how often the clock is looked at.
 	clockPeriod = 100 * time.Millisecond
@@ -65,12 +65,13 @@ func (b *Bus) recallClock(ctx context.Context) {
 	case c.looked.Before(c.written.Add(-clockStep)):
 		b.setBack("the clock was set back", "by", c.written.Sub(c.looked).Round(time.Second))
 	case mark == clockMark:
-		b.setBack("the clock was set back, and a crash came before that was dealt with")
+		b.setBack("the clock was set back, and the last run ended before that was dealt with")
 	}
 	b.watchClock(ctx)
 }
 
-// setBack notes that the clock was, or may have been.
+// setBack says that the clock was set back, or may have been, and has that on the
+// disk before the server is told.
 func (b *Bus) setBack(why string, args ...any) {
 	b.log.Warn(why+"; what waits for a retry is attempted within seconds", args...)
 	c := &b.clock
@@ -170,7 +171,7 @@ func (b *Bus) writeClock(now time.Time, set bool) {
 		write = writeDurable
 	}
 	if err := write(b.clockPath(), []byte(text)); err != nil && !b.diskLow.Load() {
-		b.log.Warn("the time cannot be written down; should the clock be set back before the next start, what waits for a retry may wait longer by as much", "error", err)
+		b.log.Warn("the time cannot be written down; when the clock is or was set back, what waits for a retry may wait longer by as much after the next start", "error", err)
 	}
 	b.clock.written = now.Round(0)
 }

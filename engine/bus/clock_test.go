@@ -60,6 +60,9 @@ func TestASetBackIsWrittenDown(t *testing.T) {
 		return strings.Contains(string(text), clockMark)
 	}
 	b.setBack("the clock was set back")
+	if !marked(b) {
+		t.Error("it is not written down at once")
+	}
 	b.writeClock(time.Now(), true) // set ahead again
 	b = quiet(open(t, killed(t, dir)))
 	if !b.clock.back || !marked(b) {
@@ -68,7 +71,7 @@ func TestASetBackIsWrittenDown(t *testing.T) {
 	b.clock.nextAt = time.Time{}
 	b.watchClock(soon(t))
 	if b.clock.back || marked(b) {
-		t.Error("it is not over when the server was told")
+		t.Error("it is not over after the server was told")
 	}
 }
 

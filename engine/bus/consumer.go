@@ -19,21 +19,21 @@ import (
 // itself: the client library's Consume can lose a wake-up and stall for half a
 // minute, and its Fetch makes a subscription for each call.
 type Consumer struct {
-	bus      *Bus
-	stream   string
-	name     string
-	subject  string // where requests go to
-	inbox    string // where answers come to, with the dot before the request's number
-	sub      *nats.Subscription
-	kicked   chan struct{}           // the connection is a new one
-	acted    atomic.Uint64           // counts what was said of messages
-	latest   atomic.Pointer[Message] // the one of which something was said last
-	restored atomic.Bool             // it stands where the checkpoint says, or further
-	inOrder  atomic.Bool             // what got lost on its way comes again before what follows it
-	handled  *handled                // of a pipeline's; nil: the server is told of each message
-	copies   *copies                 // of a sink's
-	handed   *handed                 // told of each delivery that is handed out; nil: nobody is
-	anyReply atomic.Pointer[string]  // where answers to one of its messages go
+	bus       *Bus
+	stream    string
+	name      string
+	subject   string // where requests go to
+	inbox     string // where answers come to, with the dot before the request's number
+	sub       *nats.Subscription
+	kicked    chan struct{}           // the connection is a new one
+	acted     atomic.Uint64           // counts what was said of messages
+	latest    atomic.Pointer[Message] // the one of which something was said last
+	restored  atomic.Bool             // it stands where the checkpoint says, or further
+	inOrder   atomic.Bool             // what got lost on its way comes again before what follows it
+	handled   *handled                // of a pipeline's; nil: the server is told of each message
+	copies    *copies                 // of a sink's
+	handOvers *handOvers              // told of each delivery that is handed out; nil: nobody is
+	anyReply  atomic.Pointer[string]  // where answers to one of its messages go
 
 	pull    sync.Mutex // held by Fetch
 	arrived chan *nats.Msg
@@ -69,7 +69,7 @@ const (
 
 func newConsumer(b *Bus, stream, name string) (*Consumer, error) {
 	c := &Consumer{
-		bus: b, stream: stream, name: name, handed: b.handed[stream],
+		bus: b, stream: stream, name: name, handOvers: b.handOvers[stream],
 		subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name,
 		inbox:   b.pulling.NewInbox() + ".",
 		kicked:  make(chan struct{}, 1),
@@ -171,8 +171,8 @@ func (c *Consumer) take(ctx context.Context, m *nats.Msg) (*Message, error) {
 			c.request.open = false
 			return nil, c.rewind(ctx)
 		}
-		if err == nil && c.handed != nil {
-			c.handed.met(m.Header.Get(nats.MsgIdHdr), message.sequence)
+		if err == nil && c.handOvers != nil {
+			c.handOvers.met(m.Header.Get(nats.MsgIdHdr), message.sequence)
 		}
 		if err == nil && c.copies != nil && c.isCopy(message) {
 			return nil, nil

@@ -182,7 +182,7 @@ func (c *convoy) settle(g *group, last answer) (whole bool) {
 		return true
 	}
 	for _, w := range g.messages[1 : n-1] {
-		if w.message.Header.Get(nats.MsgIdHdr) != "" && time.Since(w.sent) < groupWindow/2 { // a second one does no harm
+		if w.message.Header.Get(nats.MsgIdHdr) != "" && time.Since(w.sent) < groupWindow/2 { // the server still knows its id: a second one does no harm
 			c.publisher.publish(w)
 		} else {
 			c.publisher.confirm(w, answer{err: unavailable("it did not take all of the messages sent with this one")})

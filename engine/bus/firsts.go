@@ -20,11 +20,11 @@ import (
 // the first sequence of these streams is written down, and at a start what comes
 // before it is removed again.
 
-// first is where a stream begins.
+// first is where a stream begins, and from where on a start remembers its hand-overs.
 type first struct {
-	Stream   int64  `json:"stream"` // when it was made, in nanoseconds since 1970
-	Sequence uint64 `json:"sequence"`
-	Handed   uint64 `json:"handed"` // behind it a start reads what was handed over
+	Stream    int64  `json:"stream"` // when it was made, in nanoseconds since 1970
+	Sequence  uint64 `json:"sequence"`
+	HandOvers uint64 `json:"handovers"` // those behind it
 }
 
 // firstsPeriod is how often it is written down where the streams begin. What is
@@ -38,7 +38,7 @@ func (b *Bus) firstsOf() []string {
 // keepFirsts writes down where the streams begin, if that has changed.
 func (b *Bus) keepFirsts(ctx context.Context) {
 	if err := b.saveFirsts(ctx); err != nil && ctx.Err() == nil {
-		b.log.Warn("it cannot be written down what is done with; after a crash it may come again", "error", err)
+		b.log.Warn("it cannot be written down what is done with, and what was handed over; after a crash it may come again", "error", err)
 	}
 }
 
@@ -49,7 +49,7 @@ func (b *Bus) saveFirsts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		firsts[name] = first{Stream: info.Created.UnixNano(), Sequence: info.State.FirstSeq, Handed: b.handed[name].start()}
+		firsts[name] = first{Stream: info.Created.UnixNano(), Sequence: info.State.FirstSeq, HandOvers: b.handOvers[name].start()}
 	}
 	if maps.Equal(firsts, b.firsts) {
 		return nil
@@ -81,11 +81,7 @@ func (b *Bus) savedFirsts(ctx context.Context) (firsts map[string]first, err err
 }
 
 // removeAgain removes what comes before the sequences that the streams began at.
-func (b *Bus) removeAgain(ctx context.Context) error {
-	firsts, err := b.savedFirsts(ctx)
-	if err != nil {
-		return err
-	}
+func (b *Bus) removeAgain(ctx context.Context, firsts map[string]first) error {
 	for name, f := range firsts {
 		info, err := b.state(ctx, name)
 		if err != nil {

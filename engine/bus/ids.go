@@ -29,8 +29,8 @@ type ids struct {
 	unsure func() // told when a doubt begins
 
 	mu      sync.Mutex
-	known   map[eventKey]stamp
-	claims  map[eventKey]*Pending
+	known   map[idKey]stamp
+	claims  map[idKey]*Pending
 	last    uint64       // the highest sequence an event is known to have
 	doubt   bool         // it is not known which events are stored
 	fresh   []remembered // not written down yet
@@ -42,10 +42,10 @@ type ids struct {
 	writing sync.Mutex // one at a time
 }
 
-// eventKey is what a second delivery of an event is known by. It is short,
+// idKey is what a second delivery of an event, or a second hand-over, is known by. It is short,
 // because it is kept in memory, and long enough that nobody finds a text with
 // the key of another's.
-type eventKey [12]byte
+type idKey [12]byte
 
 // stamp is when an id was remembered, in seconds since 1970: a small number.
 type stamp uint32
@@ -55,20 +55,20 @@ func stampOf(t time.Time) stamp { return stamp(t.Unix()) }
 func (s stamp) time() time.Time { return time.Unix(int64(s), 0) }
 
 type remembered struct {
-	key eventKey
+	key idKey
 	at  stamp
 }
 
 // keyOf is an event's key; false when its sender did not name it.
-func keyOf(e *event.Event) (eventKey, bool) {
+func keyOf(e *event.Event) (idKey, bool) {
 	if e.ID == e.Stamp {
-		return eventKey{}, false
+		return idKey{}, false
 	}
 	sum := sha256.Sum256([]byte(e.Source + "\x00" + e.ID))
-	return eventKey(sum[:12]), true
+	return idKey(sum[:12]), true
 }
 
-func (k eventKey) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
+func (k idKey) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
 
 func newIDs(window time.Duration, most int, wake, unsure func()) *ids {
 	if window == 0 {
@@ -76,7 +76,7 @@ func newIDs(window time.Duration, most int, wake, unsure func()) *ids {
 	}
 	return &ids{
 		window: window, most: most, size: min(max(most/16, 1), maxSegment), wake: wake, unsure: unsure,
-		known: make(map[eventKey]stamp), claims: make(map[eventKey]*Pending),
+		known: make(map[idKey]stamp), claims: make(map[idKey]*Pending),
 	}
 }
 
@@ -85,7 +85,7 @@ var errDoubt = errors.New("some events were not answered; it is being looked up 
 
 // claim takes an id for an event about to be sent, and p tells what becomes of
 // it. If the id is not new, it returns the answer instead.
-func (d *ids) claim(key eventKey, p *Pending) (answer *Pending) {
+func (d *ids) claim(key idKey, p *Pending) (answer *Pending) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.doubt {
@@ -123,13 +123,13 @@ func (d *ids) settle(p *Pending) {
 }
 
 // add remembers an id. It is called with the lock held.
-func (d *ids) add(key eventKey, at stamp) {
+func (d *ids) add(key idKey, at stamp) {
 	d.known[key] = at
 	d.fresh = append(d.fresh, remembered{key, at})
 }
 
 // found remembers an id that was read in the events stream.
-func (d *ids) found(key eventKey, at time.Time) {
+func (d *ids) found(key idKey, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if before, ok := d.known[key]; !ok || d.expired(before, at) {

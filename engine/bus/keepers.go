@@ -24,8 +24,8 @@ func (b *Bus) startKeepers() {
 	b.every(savePeriod, nil, b.save)
 	b.every(idsPeriod, b.idsDue, b.keepIDs)
 	b.every(firstsPeriod, nil, b.keepFirsts)
-	b.every(handedLook, nil, b.keepHanded)
 	if b.folder != nil {
+		b.every(handOverLook, nil, b.keepHandOvers)
 		b.every(inventoryPeriod, nil, b.takeInventory)
 		b.every(clockPeriod, nil, b.watchClock)
 	}

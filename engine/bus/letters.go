@@ -57,7 +57,7 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 }
 
 // handOverID is the id a hand-over has in place of its name. The server keeps it
-// in memory for a while, and so does [handed]; so it is short.
+// in memory for a while, and so does [handOvers]; so it is short.
 func handOverID(sum [sha256.Size]byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }

@@ -78,6 +78,11 @@ func (n names) heldSubject(h *Held) string {
 	return strings.Join([]string{n.prefix, "held", token(h.Pipeline), strconv.FormatUint(h.Generation, 10)}, ".")
 }
 
+// fenceSubject is a subject of a stream at which nothing is ever stored.
+func (n names) fenceSubject(stream string) string {
+	return n.prefix + "." + strings.TrimPrefix(stream, n.prefix+"_") + ".-"
+}
+
 func (n names) changesSubject(pipeline string) string { return n.prefix + ".state." + token(pipeline) }
 
 // laneSubjects is everything that waits in a sink's lanes.

@@ -57,10 +57,14 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 			return nil, err
 		}
 	}
-	if err = b.recallHanded(ctx); err != nil {
+	firsts, err := b.savedFirsts(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if err = b.removeAgain(ctx); err != nil {
+	if err = b.recallHandOvers(ctx, firsts); err != nil {
+		return nil, err
+	}
+	if err = b.removeAgain(ctx, firsts); err != nil {
 		return nil, err
 	}
 	if err = b.recall(ctx); err != nil {
@@ -117,7 +121,7 @@ func (b *Bus) openEmbedded() (err error) {
 		return err
 	}
 	b.readInventory()
-	b.makeHanded()
+	b.makeHandOvers()
 	if err := b.mendBlocks(); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type Pending struct {
 	group   *group    // whose first or last it is; nil: it is answered for itself
 
 	told  settler  // first of all what became of it; nil for what has no id
-	key   eventKey // its id
+	key   idKey    // its id
 	after uint64   // a sequence before its own
 	first *Pending // the same event, sent before: what becomes of it is the answer here
 }

@@ -30,7 +30,7 @@ const (
 	// maxSegment is how many ids a segment holds at the most. It bounds what a start reads of the events.
 	maxSegment = 16 << 10
 	// entrySize is how many bytes an id takes in a segment.
-	entrySize = len(eventKey{}) + 4
+	entrySize = len(idKey{}) + 4
 	// defaultWindow is how long an id is remembered where nothing else is said.
 	defaultWindow = 2 * time.Minute
 	// defaultIDs is how many ids are remembered at the most; some 40 bytes of memory each.
@@ -266,7 +266,7 @@ func (b *Bus) writeSegment(ctx context.Context, list []remembered, through uint6
 func readSegment(data []byte) []remembered {
 	list := make([]remembered, 0, len(data)/entrySize)
 	for ; len(data) >= entrySize; data = data[entrySize:] {
-		key, at := eventKey(data[:len(eventKey{})]), binary.BigEndian.Uint32(data[len(eventKey{}):])
+		key, at := idKey(data[:len(idKey{})]), binary.BigEndian.Uint32(data[len(idKey{}):])
 		list = append(list, remembered{key, stamp(at)})
 	}
 	return list

@@ -41,26 +41,6 @@ func TestAppendKnowsDuplicates(t *testing.T) {
 	}
 }
 
-func TestHandAndBuryDoNothingTwice(t *testing.T) {
-	b := open(t, t.TempDir())
-	w := &Work{Event: order(1), Generation: 1, Sink: "crm", Pipeline: "orders", Route: "all"}
-	next := *w
-	next.Hop = 1
-	d := &Dead{Event: order(1), Pipeline: "orders", Route: "all", Sink: "crm", Reason: "refused"}
-	for range 2 {
-		if err := WaitAll(soon(t), []*Pending{b.Hand(w), b.Hand(&next), b.Bury(d)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s, err := b.Stats(soon(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Waiting["crm"] != 2 || s.Streams[2].Messages != 1 {
-		t.Errorf("%d deliveries wait and %d are dead; want 2 and 1", s.Waiting["crm"], s.Streams[2].Messages)
-	}
-}
-
 func TestReopenKeepsEverything(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)

@@ -35,8 +35,8 @@ const minDisk = 64 << 20
 const answerWindow = 2 * time.Minute
 
 // groupWindow is how long the embedded server remembers the id of a hand-over:
-// twice as long as a group of them may be sent again (see convoy). Longer than
-// that they are remembered here; see handed.
+// twice the age up to which a message of a group is sent again (see convoy). Here
+// they are remembered for longer; see handOvers.
 const groupWindow = 5 * time.Second
 
 // formatKey is where a stream says which format it was written in.
@@ -57,15 +57,12 @@ func (b *Bus) configs(maxDisk int64) []jetstream.StreamConfig {
 		return c
 	}
 	n := b.names
-	handOverWindow := groupWindow
+	eventWindow, handOverWindow := time.Second, groupWindow // a start reads as much of the events
 	if b.server == nil {
-		handOverWindow = answerWindow
+		eventWindow, handOverWindow = answerWindow, answerWindow
 	}
 	events := base(n.events(), eventsShare, n.eventSubjects(), n.cutSubject())
-	events.Duplicates = answerWindow
-	if b.server != nil {
-		events.Duplicates = time.Second // a start reads as much
-	}
+	events.Duplicates = eventWindow
 
 	work := base(n.work(), workShare, n.prefix+".work.>", n.prefix+".lane.>")
 	work.Retention, work.Duplicates = jetstream.WorkQueuePolicy, handOverWindow

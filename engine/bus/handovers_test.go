@@ -28,8 +28,8 @@ func onlyOnce(t *testing.T, b *Bus, handOver func() *Pending) {
 	}
 }
 
-// each is one of everything that is handed over, by its stream.
-func each(b *Bus, n int) map[string]func() *Pending {
+// handOversOf are one of each kind, by their streams.
+func handOversOf(b *Bus, n int) map[string]func() *Pending {
 	w := works(n, n)[0]
 	return map[string]func() *Pending{
 		b.names.work(): func() *Pending { return b.Hand(w) },
@@ -43,7 +43,9 @@ func each(b *Bus, n int) map[string]func() *Pending {
 func TestNothingIsHandedOverTwice(t *testing.T) {
 	b := open(t, t.TempDir())
 	start(t, b)
-	for stream, handOver := range each(b, 1) {
+	next := works(1, 1)[0]
+	next.Hop = 1
+	for stream, handOver := range handOversOf(b, 1) {
 		if ack, err := handOver().Wait(soon(t)); err != nil || ack.Duplicate {
 			t.Fatalf("%s: %+v, %v", stream, ack, err)
 		}
@@ -51,6 +53,9 @@ func TestNothingIsHandedOverTwice(t *testing.T) {
 		if n := stored(t, b, stream); n != 1 {
 			t.Errorf("%s has %d messages", stream, n)
 		}
+	}
+	if ack, err := b.Hand(next).Wait(soon(t)); err != nil || ack.Duplicate {
+		t.Errorf("the next hop: %+v, %v", ack, err)
 	}
 }
 
@@ -79,7 +84,7 @@ func TestHandOversAreKnownAfterAKill(t *testing.T) {
 	b := quiet(open(t, dir))
 	start(t, b)
 	handAll := func(n int) {
-		for stream, handOver := range each(b, n) {
+		for stream, handOver := range handOversOf(b, n) {
 			if _, err := handOver().Wait(soon(t)); err != nil {
 				t.Fatalf("%s: %v", stream, err)
 			}
@@ -87,8 +92,8 @@ func TestHandOversAreKnownAfterAKill(t *testing.T) {
 	}
 	later := time.Now()
 	turn := func() {
-		later = later.Add(handedPeriod)
-		for _, h := range b.handed {
+		later = later.Add(handOverPeriod)
+		for _, h := range b.handOvers {
 			h.turn(later)
 		}
 		if err := b.saveFirsts(soon(t)); err != nil {
@@ -108,13 +113,13 @@ func TestHandOversAreKnownAfterAKill(t *testing.T) {
 	eventually(t, "the acknowledged one is gone", func() bool { return stored(t, b, b.names.work()) == 4 })
 
 	b = quiet(open(t, killed(t, dir)))
-	for stream, h := range b.handed {
+	for stream, h := range b.handOvers {
 		if want := 2; stream != b.names.state() && len(h.recent) != want {
 			t.Errorf("%s: %d are remembered, want %d", stream, len(h.recent), want)
 		}
 	}
 	for n := 3; n <= 4; n++ {
-		for _, handOver := range each(b, n) {
+		for _, handOver := range handOversOf(b, n) {
 			onlyOnce(t, b, handOver)
 		}
 	}
@@ -129,7 +134,7 @@ func handUnanswered(t *testing.T, b *Bus, w *Work) *Pending {
 	}
 	p := newPending()
 	p.message = m
-	if answer := b.handed[b.names.work()].claim(handOverKey(m.Header.Get(nats.MsgIdHdr)), p); answer != nil {
+	if answer := claim(t, b.handOvers[b.names.work()], m.Header.Get(nats.MsgIdHdr), p); answer != nil {
 		t.Fatal("it is known already")
 	}
 	if err := b.publisher.enter(p, behindBarrier); err != nil {
@@ -139,6 +144,15 @@ func handUnanswered(t *testing.T, b *Bus, w *Work) *Pending {
 		t.Fatal(err)
 	}
 	return p
+}
+
+func claim(t *testing.T, h *handOvers, id string, p *Pending) (answer *Pending) {
+	t.Helper()
+	key, ok := handOverKey(id)
+	if !ok {
+		t.Fatal("it has no id")
+	}
+	return h.claim(key, p)
 }
 
 // giveUp gives up what was not answered.
@@ -162,7 +176,7 @@ func TestHandOversThatWereNotAnswered(t *testing.T) {
 	if _, err := b.Hand(all[2]).Wait(soon(t)); !errors.Is(err, errLostAnswers) {
 		t.Errorf("what follows: %v", err)
 	}
-	b.keepHanded(soon(t))
+	b.keepHandOvers(soon(t))
 	onlyOnce(t, b, func() *Pending { return b.Hand(all[1]) })
 	if _, err := b.Hand(all[2]).Wait(soon(t)); err != nil {
 		t.Error(err)
@@ -182,7 +196,7 @@ func TestAHandOverThatIsDoneWithBeforeItIsGivenUp(t *testing.T) {
 	take(t, queue, 1)[0].Ack()
 	isGone(t, queue)
 	giveUp(t, b, p)
-	b.keepHanded(soon(t))
+	b.keepHandOvers(soon(t))
 	onlyOnce(t, b, func() *Pending { return b.Hand(w) })
 }
 
@@ -207,7 +221,7 @@ func TestAGroupThatIsAnsweredLate(t *testing.T) {
 			t.Errorf("delivery %d: %v", i, err)
 		}
 	}
-	b.keepHanded(soon(t))
+	b.keepHandOvers(soon(t))
 	for _, w := range all {
 		onlyOnce(t, b, func() *Pending { return b.Hand(w) })
 	}
@@ -216,37 +230,54 @@ func TestAGroupThatIsAnsweredLate(t *testing.T) {
 	}
 }
 
-// A doubt that comes while another one is looked up stays.
-func TestADoubtOutlivesAnother(t *testing.T) {
-	h := newHanded("fence")
-	lost := func(id string, after uint64) {
-		p := newPending()
-		h.claim(handOverKey(id), p)
-		p.after, p.sent = after, time.Now()
-		p.resolve(unavailable("its answer is lost"))
-	}
+// An answer that is lost while the stream is read has it read once more.
+func TestAnAnswerThatIsLostMeanwhile(t *testing.T) {
+	h := newHandOvers("fence")
 	h.begin(10, 20)
-	early := newPending()
-	h.claim(handOverKey("early"), early)
-	early.sent = time.Now()
-	lost("one", 18)
-	_, first, _ := h.open()
-	early.resolve(unavailable("its answer is lost too"))
-	h.certain(first)
-	if behind, second, doubt := h.open(); !doubt || behind != 18 || second == first {
-		t.Errorf("behind %d, doubt %d after %d, %v", behind, second, first, doubt)
+	sent := func(id string, after uint64) *Pending {
+		p := newPending()
+		claim(t, h, id, p)
+		p.after, p.sent = after, time.Now()
+		return p
 	}
-	h.turn(time.Now().Add(time.Hour))
-	if h.start() != 10 {
-		t.Error("what is in doubt is forgotten")
+	first, second := sent("first", 18), sent("second", 19)
+	first.resolve(unavailable("its answer is lost"))
+	_, loss, _ := h.unanswered()
+	second.resolve(unavailable("its answer is lost too"))
+	h.certain(loss)
+	behind, again, unsure := h.unanswered()
+	if !unsure || behind != 18 {
+		t.Errorf("behind %d, %v", behind, unsure)
+	}
+	if h.turn(time.Now().Add(time.Hour)); h.start() != 10 {
+		t.Error("it is forgotten before it was found")
+	}
+	if h.certain(again); h.unsure {
+		t.Error("it is never over")
 	}
 }
 
-// A fence is passed in every stream, also in one that is full, and leaves nothing behind.
+// What stands in a file and not in the stream is not stored: a power cut may take
+// the end of a stream, whose sequences are used again.
+func TestWhatTheStreamDoesNotHave(t *testing.T) {
+	h := newHandOvers("fence")
+	for i, id := range []string{"long ago", "lately", "not in the stream"} {
+		h.foundInFile(id, uint64(10+i))
+	}
+	h.begin(10, 11)
+	for id, known := range map[string]bool{"long ago": false, "lately": true, "not in the stream": false} {
+		if answer := claim(t, h, id, newPending()); (answer != nil) != known {
+			t.Errorf("%s: %v", id, answer)
+		}
+	}
+}
+
+// A fence is passed in every stream, also in one that is full, and leaves nothing
+// behind: what is expected of a stream is looked at before its room.
 func TestFences(t *testing.T) {
 	b := quiet(open(t, t.TempDir()))
 	start(t, b)
-	for stream, h := range b.handed {
+	for stream, h := range b.handOvers {
 		if err := b.passFence(soon(t), h.fence); err != nil {
 			t.Errorf("%s: %v", stream, err)
 		}
@@ -262,7 +293,7 @@ func TestFences(t *testing.T) {
 	if _, err := b.js.UpdateStream(soon(t), config); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.passFence(soon(t), b.handed[b.names.work()].fence); err != nil {
+	if err := b.passFence(soon(t), b.handOvers[b.names.work()].fence); err != nil {
 		t.Errorf("of a full stream: %v", err)
 	}
 }
