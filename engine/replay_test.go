@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -298,4 +299,37 @@ func TestRefusedRequestsAreKept(t *testing.T) {
 		t.Errorf("it is kept as %+v %+v with the body %s", d, d.Event.Request.Info(), raw)
 	}
 	r.letters(0)
+}
+
+// A pipeline that was taken out and comes back from the first event on hands over
+// what it had handed over before, although something else still waits beside it.
+func TestAPipelineThatComesBackFromTheStart(t *testing.T) {
+	const without = `
+sinks:
+  a: {type: recorder}
+  b: {type: recorder}
+pipelines:
+  q: {from: shop, to: [b]}
+`
+	r := newRig(t, without+"  p: {from: shop, to: [a]}\n")
+	r.got.Judge = func(_ context.Context, d *event.Delivery) event.Verdict {
+		if d.Pipeline == "q" {
+			return event.Verdict{Err: errors.New("it is down")}
+		}
+		return event.Verdict{}
+	}
+	delivered := func(n int) { r.eventually(func() bool { return len(r.got.Delivered()) == n }) }
+	r.accept(1, 2, 3)
+	delivered(3)
+	r.write(without)
+	r.reload(Applied)
+	r.eventually(func() bool {
+		r.engine.mu.Lock()
+		defer r.engine.mu.Unlock()
+		return r.engine.pipelines["p"] == nil
+	})
+	r.close()
+	r.write(without + "  p: {from: shop, start: all, to: [a]}\n")
+	r.start()
+	delivered(6)
 }

@@ -54,7 +54,7 @@ func (b *Bus) Append(e *event.Event, generation uint64) *Pending {
 // Hand sends a delivery to its sink's queue. Handing over the same delivery
 // again, as a stage does after a crash, does nothing; see handOvers.
 func (b *Bus) Hand(w *Work) *Pending {
-	m, err := b.names.encodeWork(w)
+	m, err := b.names.encodeWork(w, b.ledger.madeAt(w.Pipeline))
 	if err != nil {
 		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))
 	}
@@ -69,12 +69,13 @@ func (b *Bus) Hand(w *Work) *Pending {
 // its body cannot be written or has grown too large, is stored with the body as
 // it was received.
 func (b *Bus) Bury(d *Dead) *Pending {
-	m, err := b.names.encodeDead(d)
+	made := b.ledger.madeAt(d.Pipeline)
+	m, err := b.names.encodeDead(d, made)
 	if err == nil && len(m.Data) > b.options.largest()-maxHeaders {
 		err = fmt.Errorf("it takes %d bytes", len(m.Data))
 	}
 	if err != nil {
-		m, err = b.names.encodeDead(d.lighter(err))
+		m, err = b.names.encodeDead(d.lighter(err), made)
 	}
 	if err != nil {
 		return failed(fmt.Errorf("%w: %w", ErrUnstorable, err))

@@ -136,11 +136,14 @@ type Bus struct {
 	ledger    ledger
 	keys      keys
 	handOvers map[string]*handOvers // by stream; nil when the server is elsewhere
-	ids       *ids
-	idsDue    chan struct{} // tells the keeper of the ids that there is something to do
-	warnedAt  time.Time     // when it last said that ids are forgotten early
-	inventory inventory
-	clock     clock
+	batches   batches
+	// recalledEvents is the last event that an earlier run may have handled, until each pipeline is past it.
+	recalledEvents uint64
+	ids            *ids
+	idsDue         chan struct{} // tells the keeper of the ids that there is something to do
+	warnedAt       time.Time     // when it last said that ids are forgotten early
+	inventory      inventory
+	clock          clock
 
 	leased uint64      // where our name stands in the control stream of a server elsewhere
 	lost   atomic.Bool // another engine has taken the prefix

@@ -252,7 +252,7 @@ func (b *Bus) startAt(ctx context.Context, pipeline string, o EventsConsumerOpti
 			return err
 		}
 	}
-	b.ledger.set(pipeline, start-1)
+	b.ledger.add(pipeline, start-1)
 	return b.saveLedger(ctx)
 }
 

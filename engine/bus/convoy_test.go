@@ -167,12 +167,12 @@ func TestAGroupThatIsGivenUp(t *testing.T) {
 
 // send sends a delivery past what is remembered of those before.
 func send(b *Bus, w *Work) *Pending {
-	m, _ := b.names.encodeWork(w)
+	m, _ := b.names.encodeWork(w, b.ledger.madeAt(w.Pipeline))
 	return b.publisher.sendWhenRoom(m)
 }
 
 func withMessage(p *Pending, b *Bus, w *Work) *Pending {
-	p.message, _ = b.names.encodeWork(w)
+	p.message, _ = b.names.encodeWork(w, b.ledger.madeAt(w.Pipeline))
 	return p
 }
 

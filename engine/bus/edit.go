@@ -22,7 +22,7 @@ func (n names) editedSubject(number uint64) string {
 // once that is durable. A crash in between leaves both, and the next start
 // removes the former one.
 func (b *Bus) Amend(ctx context.Context, d *Dead) error {
-	m, err := b.names.encodeDead(d)
+	m, err := b.names.encodeDead(d, 0)
 	if err == nil && len(m.Data) > b.options.largest()-maxHeaders {
 		err = fmt.Errorf("it takes %d bytes, %d are possible", len(m.Data), b.options.largest()-maxHeaders)
 	}

@@ -113,7 +113,7 @@ func TestAnEditCutShortIsSettledAtTheStart(t *testing.T) {
 		}
 		d.Unedited, d.Edited = d.Event.Body, time.Now().UTC()
 		d.Event = d.Event.WithBody(event.NewBody(event.JSON, []byte(body)))
-		m, err := b.names.encodeDead(d)
+		m, err := b.names.encodeDead(d, b.ledger.madeAt(d.Pipeline))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,13 +24,15 @@ type handOvers struct {
 	fence  string // a subject of the stream
 	inFile []handOverInFile
 
-	mu     sync.Mutex
-	recent map[idKey]standing // of this period
-	older  map[idKey]standing // of the one before
-	last   uint64             // the highest sequence that was answered
-	from   uint64             // behind it stands all that was handed over in the two periods
-	since  uint64             // what from becomes with the next period
-	turned time.Time          // when this period began
+	mu       sync.Mutex
+	recent   map[idKey]standing // of this period
+	older    map[idKey]standing // of the one before
+	recalled map[idKey]standing // of earlier runs; nil once nothing of theirs can be repeated
+	last     uint64             // the highest sequence that was answered
+	since    uint64             // behind it stands all that was handed over in this period,
+	before   uint64             // or in the one before,
+	from     uint64             // or is recalled
+	ran      time.Duration      // how long this period has lasted
 
 	unsure bool   // it is not known what is stored
 	behind uint64 // this sequence
@@ -50,13 +52,15 @@ type handOverInFile struct {
 }
 
 // handOverPeriod is how long a hand-over is remembered at the least, and twice as
-// long at the most, in some 40 bytes of memory. What is handed over again was not
-// acknowledged, mostly for a moment; on a slow disk for as long as a flush takes.
-// What a sink is given is remembered anew.
+// long as a rule, in some 40 bytes of memory: so long that it reaches the disk that
+// what it was made of is acknowledged. What a sink is given is remembered anew.
 const handOverPeriod = time.Minute
 
+// maxHandOvers is how many a period may have that does not end in time.
+const maxHandOvers = 2_000_000
+
 func newHandOvers(fence string) *handOvers {
-	return &handOvers{fence: fence, recent: make(map[idKey]standing), turned: time.Now()}
+	return &handOvers{fence: fence, recent: make(map[idKey]standing)}
 }
 
 // handOverKey is what a hand-over is known by: its id, or what stands for a long
@@ -97,10 +101,12 @@ func (h *handOvers) claim(key idKey, p *Pending) (answer *Pending) {
 
 // at is where a hand-over stands; 0 when none is known. It is called with the lock held.
 func (h *handOvers) at(key idKey) standing {
-	if at, ok := h.recent[key]; ok {
-		return at
+	for _, known := range []map[idKey]standing{h.recent, h.older} {
+		if at, ok := known[key]; ok {
+			return at
+		}
 	}
-	return h.older[key]
+	return h.recalled[key]
 }
 
 // settle is told what became of a hand-over, before anybody else is.
@@ -108,7 +114,7 @@ func (h *handOvers) settle(p *Pending) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at := h.at(p.key) &^ onItsWay
-	delete(h.older, p.key)
+	delete(h.older, p.key) // if it was on its way for so long
 	switch {
 	case p.err == nil:
 		h.recent[p.key] = standing(p.ack.Sequence)
@@ -169,24 +175,38 @@ func (h *handOvers) foundInFile(id string, sequence uint64) {
 func (h *handOvers) begin(from, last uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.recalled = make(map[idKey]standing)
 	for _, f := range h.inFile {
 		if from < f.sequence && f.sequence <= last {
-			h.recent[f.key] = standing(f.sequence)
+			h.recalled[f.key] = standing(f.sequence)
 		}
 	}
 	h.inFile = nil
-	h.from, h.since, h.last = from, from, last
+	h.from, h.before, h.since, h.last = from, last, last, last
 }
 
-// turn begins a new period when it is time, and forgets the one before the last.
-func (h *handOvers) turn(now time.Time) {
+// spend says that the engine ran for a while. It begins a new period when it is
+// time, and forgets the one before the last; and what was recalled, if that is done
+// with. held: something takes longer, of which all that was handed over is to be
+// remembered; then the period begins to last when that is over.
+func (h *handOvers) spend(ran time.Duration, held, done bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.unsure || now.Sub(h.turned) < handOverPeriod {
+	h.ran += ran
+	if (held || h.unsure) && len(h.recent) < maxHandOvers {
+		h.ran = 0
+	}
+	if h.ran < handOverPeriod && len(h.recent) < maxHandOvers {
 		return
 	}
-	h.older, h.recent = h.recent, make(map[idKey]standing)
-	h.from, h.since, h.turned = h.since, h.last, now
+	if done {
+		h.recalled = nil
+	}
+	h.older, h.recent, h.ran = h.recent, make(map[idKey]standing), 0
+	h.before, h.since = h.since, h.last
+	if h.recalled == nil {
+		h.from = h.before
+	}
 }
 
 // start is the sequence behind which a start remembers what it finds; 0 with a

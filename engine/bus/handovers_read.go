@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -46,17 +47,47 @@ func (b *Bus) recallHandOvers(ctx context.Context, firsts map[string]first) erro
 	return nil
 }
 
+// rememberHandOvers begins to look after what is remembered. Events that were put
+// back from the journal may have been handled before.
+func (b *Bus) rememberHandOvers(ctx context.Context) (err error) {
+	b.batches.looked = time.Now()
+	b.recalledEvents, err = b.LastEvent(ctx)
+	return err
+}
+
 // keepHandOvers looks after what is remembered of the hand-overs.
 func (b *Bus) keepHandOvers(ctx context.Context) {
 	if b.barrier.broken() {
 		return
 	}
+	now := time.Now()
+	ran := min(now.Sub(b.batches.looked), 2*handOverLook) // a standstill is no time in which anything is done
+	b.batches.looked = now
+	held := now.Sub(b.batches.oldest(now)) > handOverPeriod
 	for name, h := range b.handOvers {
 		if err := b.findHandOvers(ctx, name, h); err != nil && ctx.Err() == nil {
 			b.log.Warn("it could not be looked up what was handed over; trying again", "stream", name, "error", err)
 		}
-		h.turn(time.Now())
+		_, _, unsure := h.unanswered()
+		held = held || unsure
 	}
+	done := b.passedRecalled(ctx)
+	for _, h := range b.handOvers {
+		h.spend(ran, held, done)
+	}
+}
+
+// passedRecalled tells whether every pipeline is past what an earlier run may have
+// handed over.
+func (b *Bus) passedRecalled(ctx context.Context) bool {
+	if b.recalledEvents == 0 {
+		return true
+	}
+	handled, err := b.handled(ctx, b.recalledEvents)
+	if err == nil && handled >= b.recalledEvents {
+		b.recalledEvents = 0
+	}
+	return b.recalledEvents == 0
 }
 
 // findHandOvers reads a stream after answers were lost. What was sent before the
@@ -97,4 +128,47 @@ func (b *Bus) passFence(ctx context.Context, subject string) error {
 		return err
 	}
 	return nil // whatever it was refused for
+}
+
+// batches are what the stages are handing over, and do not acknowledge before all
+// of it is durable.
+type batches struct {
+	looked time.Time // when it was looked after the hand-overs
+
+	mu    sync.Mutex
+	next  uint64
+	begun map[uint64]time.Time
+}
+
+// HandingOver says that a stage begins to hand over something that it acknowledges
+// when all of it is durable. Until it calls done, and for a while after that,
+// nothing of it is forgotten, however long that takes: some of it may be stored
+// long before the store has room for the rest.
+func (b *Bus) HandingOver() (done func()) {
+	s := &b.batches
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun == nil {
+		s.begun = make(map[uint64]time.Time)
+	}
+	number := s.next
+	s.next++
+	s.begun[number] = time.Now()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.begun, number)
+	}
+}
+
+// oldest is when the first of them began; now, if there is none.
+func (s *batches) oldest(now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, begun := range s.begun {
+		if begun.Before(now) {
+			now = begun
+		}
+	}
+	return now
 }

@@ -90,11 +90,9 @@ func TestHandOversAreKnownAfterAKill(t *testing.T) {
 			}
 		}
 	}
-	later := time.Now()
 	turn := func() {
-		later = later.Add(handOverPeriod)
 		for _, h := range b.handOvers {
-			h.turn(later)
+			h.spend(handOverPeriod, false, true)
 		}
 		if err := b.saveFirsts(soon(t)); err != nil {
 			t.Fatal(err)
@@ -114,8 +112,8 @@ func TestHandOversAreKnownAfterAKill(t *testing.T) {
 
 	b = quiet(open(t, killed(t, dir)))
 	for stream, h := range b.handOvers {
-		if want := 2; stream != b.names.state() && len(h.recent) != want {
-			t.Errorf("%s: %d are remembered, want %d", stream, len(h.recent), want)
+		if want := 2; stream != b.names.state() && len(h.recalled) != want {
+			t.Errorf("%s: %d are remembered, want %d", stream, len(h.recalled), want)
 		}
 	}
 	for n := 3; n <= 4; n++ {
@@ -128,7 +126,7 @@ func TestHandOversAreKnownAfterAKill(t *testing.T) {
 // handUnanswered is a delivery that is handed over and stored, and whose answer is lost.
 func handUnanswered(t *testing.T, b *Bus, w *Work) *Pending {
 	t.Helper()
-	m, err := b.names.encodeWork(w)
+	m, err := b.names.encodeWork(w, b.ledger.madeAt(w.Pipeline))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,11 +247,86 @@ func TestAnAnswerThatIsLostMeanwhile(t *testing.T) {
 	if !unsure || behind != 18 {
 		t.Errorf("behind %d, %v", behind, unsure)
 	}
-	if h.turn(time.Now().Add(time.Hour)); h.start() != 10 {
+	h.spend(handOverPeriod, false, true)
+	if h.spend(handOverPeriod, false, true); h.start() != 10 {
 		t.Error("it is forgotten before it was found")
 	}
 	if h.certain(again); h.unsure {
 		t.Error("it is never over")
+	}
+}
+
+// runFor has the bus look after its hand-overs as if it had run for a while, a
+// second or two between two looks.
+func runFor(t *testing.T, b *Bus, d time.Duration) {
+	t.Helper()
+	for ran := time.Duration(0); ran < d; ran += 2 * handOverLook {
+		b.batches.looked = time.Now().Add(-time.Hour) // a standstill counts for two looks
+		b.keepHandOvers(soon(t))
+	}
+}
+
+// What a stage has handed over is remembered until it has handed over the rest
+// too, and for a while after that.
+func TestHandOversOfABatchThatTakesLong(t *testing.T) {
+	b := quiet(open(t, t.TempDir()))
+	start(t, b)
+	w := works(1, 1)[0]
+	done := b.HandingOver()
+	if _, err := b.Hand(w).Wait(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	for number := range b.batches.begun {
+		b.batches.begun[number] = time.Now().Add(-2 * handOverPeriod)
+	}
+	runFor(t, b, 3*handOverPeriod)
+	onlyOnce(t, b, func() *Pending { return b.Hand(w) })
+	done()
+	runFor(t, b, handOverPeriod)
+	onlyOnce(t, b, func() *Pending { return b.Hand(w) })
+	runFor(t, b, 2*handOverPeriod)
+	if h := b.handOvers[b.names.work()]; len(h.recent)+len(h.older) > 0 || h.start() == 0 {
+		t.Errorf("it is remembered for ever, from %d on", h.start())
+	}
+}
+
+// What a run finds is remembered until each pipeline is past the events of that time.
+func TestHandOversOfEventsThatAreNotHandled(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir)
+	start(t, b)
+	consume(t, b, "orders", EventsConsumerOptions{})
+	add(t, b, order(1))
+	w := works(1, 1)[0]
+	if _, err := b.Hand(w).Wait(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	b = quiet(open(t, killed(t, dir)))
+	runFor(t, b, 3*handOverPeriod)
+	onlyOnce(t, b, func() *Pending { return b.Hand(w) })
+	c := consume(t, b, "orders", EventsConsumerOptions{})
+	take(t, c, 1)[0].Ack()
+	settled(t, c)
+	runFor(t, b, 3*handOverPeriod)
+	if h := b.handOvers[b.names.work()]; h.recalled != nil || h.start() == 0 {
+		t.Errorf("it is remembered for ever, from %d on", h.start())
+	}
+}
+
+// A pipeline that is taken out and put back hands over anew.
+func TestHandOversOfAPipelineThatIsMadeAnew(t *testing.T) {
+	b := open(t, t.TempDir())
+	start(t, b)
+	w := works(1, 1)[0]
+	for range 2 {
+		consume(t, b, w.Pipeline, EventsConsumerOptions{StartSequence: 1})
+		if ack, err := b.Hand(w).Wait(soon(t)); err != nil || ack.Duplicate {
+			t.Errorf("%+v, %v", ack, err)
+		}
+		onlyOnce(t, b, func() *Pending { return b.Hand(w) })
+		if err := b.DeleteEventsConsumer(soon(t), w.Pipeline); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,6 +21,7 @@ type ledger struct {
 	mu     sync.Mutex
 	floors map[string]uint64 // by pipeline: everything up to here is handled
 	acted  map[string]uint64 // what each consumer had been told when it was looked at
+	made   map[string]int64  // when each pipeline was made, of those that are gone too: their deliveries may be on their way
 	stream int64             // which incarnation of the events stream it speaks of
 	dirty  bool              // it is not stored as it stands
 	// settled are the floors as they are stored, for good.
@@ -32,6 +34,10 @@ type ledger struct {
 type checkpoint struct {
 	Stream int64             `json:"stream"` // when the events stream was made, in nanoseconds since 1970
 	Floors map[string]uint64 `json:"floors"`
+	// Made is when each pipeline was made, in nanoseconds since 1970. It is part of
+	// the ids of what a pipeline hands over: one that is taken out of the
+	// configuration and put back from the first event on hands over anew.
+	Made map[string]int64 `json:"made,omitempty"`
 }
 
 func (l *ledger) floor(pipeline string) (uint64, bool) {
@@ -71,6 +77,20 @@ func (l *ledger) set(pipeline string, floor uint64) {
 	}
 }
 
+// add notes a pipeline that is made now and begins behind a sequence.
+func (l *ledger) add(pipeline string, floor uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.floors[pipeline], l.made[pipeline], l.dirty = floor, time.Now().UnixNano(), true
+}
+
+// madeAt is when a pipeline was made; 0 if an earlier release has made it.
+func (l *ledger) madeAt(pipeline string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.made[pipeline]
+}
+
 func (l *ledger) forget(pipeline string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,6 +110,7 @@ func (b *Bus) recall(ctx context.Context) error {
 	}
 	l := &b.ledger
 	l.floors, l.acted, l.stream = make(map[string]uint64), make(map[string]uint64), info.Created.UnixNano()
+	l.made = make(map[string]int64)
 	c, err := b.loadCheckpoint(ctx)
 	if err != nil && b.folder == nil {
 		return err
@@ -102,6 +123,7 @@ func (b *Bus) recall(ctx context.Context) error {
 	if (c.Stream == l.stream || b.sameEvents(info)) && c.Floors != nil {
 		l.floors = c.Floors
 	}
+	maps.Copy(l.made, c.Made)
 	if err := b.lowerFloors(ctx, info.State.LastSeq); err != nil {
 		return err
 	}
@@ -239,9 +261,9 @@ func (b *Bus) saveLedger(ctx context.Context) error {
 		return nil
 	}
 	l.dirty = false
-	floors := maps.Clone(l.floors)
+	floors, made := maps.Clone(l.floors), maps.Clone(l.made)
 	l.mu.Unlock()
-	data, err := json.Marshal(checkpoint{l.stream, floors})
+	data, err := json.Marshal(checkpoint{l.stream, floors, made})
 	if err == nil {
 		m := &nats.Msg{Subject: b.names.checkpointSubject(), Header: nats.Header{}, Data: data}
 		_, err = b.publisher.sendWhenRoom(m).Wait(ctx)

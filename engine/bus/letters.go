@@ -30,8 +30,9 @@ func decodeEvent(header nats.Header, data []byte) (*event.Event, uint64, error) 
 }
 
 // encodeWork is the message of the work stream. Its id is the same each time
-// the same event takes the same hop, so that handing over again does nothing.
-func (n names) encodeWork(w *Work) (*nats.Msg, error) {
+// the same event takes the same hop in the pipeline that was made at that time,
+// so that handing over again does nothing.
+func (n names) encodeWork(w *Work, made int64) (*nats.Msg, error) {
 	d := newDraft()
 	if err := d.event(w.Event); err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (n names) encodeWork(w *Work) (*nats.Msg, error) {
 	if err := d.results(w.Results); err != nil {
 		return nil, err
 	}
-	return d.message(n.workSubject(w), handOverID(workDigest(w))), nil
+	return d.message(n.workSubject(w), handOverID(workDigest(w, made))), nil
 }
 
 // handOverID is the id a hand-over has in place of its name. The server keeps it
@@ -63,8 +64,16 @@ func handOverID(sum [sha256.Size]byte) string {
 }
 
 // workDigest stands for the name of a hop of a delivery.
-func workDigest(w *Work) [sha256.Size]byte {
-	return digest(w.Event.Stamp, w.Pipeline, w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element)
+func workDigest(w *Work, made int64) [sha256.Size]byte {
+	return digest(w.Event.Stamp, madeName(w.Pipeline, made), w.Route, w.Sink, strconv.Itoa(w.Hop), w.Event.Element)
+}
+
+// madeName tells a pipeline from an earlier one of its name.
+func madeName(pipeline string, made int64) string {
+	if made == 0 {
+		return pipeline
+	}
+	return pipeline + "@" + strconv.FormatInt(made, 36)
 }
 
 // digest is the hash of a name that has these parts.
@@ -94,8 +103,8 @@ func decodeWork(header nats.Header, data []byte) (*Work, error) {
 }
 
 // encodeDead is the message of the dead stream. Its id is the same each time
-// the same event dies the same death.
-func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
+// the same event dies the same death in the pipeline that was made at that time.
+func (n names) encodeDead(l *Dead, made int64) (*nats.Msg, error) {
 	d := newDraft()
 	if err := d.event(l.Event); err != nil {
 		return nil, err
@@ -132,7 +141,7 @@ func (n names) encodeDead(l *Dead) (*nats.Msg, error) {
 	if err := d.unedited(l); err != nil {
 		return nil, err
 	}
-	id := handOverID(digest(l.Event.Stamp, l.Pipeline, l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason))
+	id := handOverID(digest(l.Event.Stamp, madeName(l.Pipeline, made), l.Route, l.Sink, l.Step, strconv.Itoa(l.Hop), l.Event.Element, l.Reason))
 	return d.message(n.deadSubject(l), id), nil
 }
 

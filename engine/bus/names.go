@@ -70,7 +70,7 @@ func (n names) deadSubject(d *Dead) string {
 // attemptsSubject is where the attempts of one delivery stand. Its name is a
 // digest, because the ids in it are as long as their senders like.
 func (n names) attemptsSubject(w *Work) string {
-	sum := workDigest(w)
+	sum := workDigest(w, 0)
 	return n.prefix + ".attempts." + base64.RawURLEncoding.EncodeToString(sum[:18])
 }
 

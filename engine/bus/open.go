@@ -96,6 +96,9 @@ func Open(ctx context.Context, o Options) (_ *Bus, err error) {
 	if err = b.settleEdits(ctx); err != nil {
 		return nil, err
 	}
+	if err = b.rememberHandOvers(ctx); err != nil {
+		return nil, err
+	}
 	b.startKeepers()
 	return b, nil
 }

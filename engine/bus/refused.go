@@ -7,7 +7,7 @@ func (b *Bus) KeepRefused(d *Dead) {
 	if b.health.err() != nil || b.suspected.Load() || b.publisher.room() != nil {
 		return
 	}
-	m, err := b.names.encodeDead(d)
+	m, err := b.names.encodeDead(d, 0)
 	if err != nil {
 		return
 	}

@@ -174,7 +174,7 @@ func TestWorkRoundTrip(t *testing.T) {
 		Sink: "crm", Pipeline: "orders", Route: "big", Hop: -1, After: "warehouse", Final: true,
 		Results: event.Results{"warehouse": {Status: 201, Header: map[string]string{"location": "/7"}, Body: bytes.Repeat([]byte{0, 255}, 32<<10)}},
 	}
-	m, err := testNames.encodeWork(w)
+	m, err := testNames.encodeWork(w, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestDeadRoundTrip(t *testing.T) {
 		Results: event.Results{"warehouse": {Status: 200}},
 		History: []Attempt{{Number: 2, Time: time.Unix(2, 3).UTC(), Status: 503, Error: "busy", Answer: []byte("\xff")}, {Number: 3, Time: time.Unix(3, 4).UTC(), Error: "gone"}},
 	}
-	m, err := testNames.encodeDead(d)
+	m, err := testNames.encodeDead(d, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestDeadTextsAreCut(t *testing.T) {
 	long := strings.Repeat("\n", 1<<20)
 	d := &Dead{Event: order(1), Reason: "step", Error: long, Expression: long, Value: long, Answer: []byte(long)}
 	d.Event.Request = event.Keep(event.RequestInfo{Header: http.Header{"X-Big": {strings.Repeat("é", 3_000)}}})
-	m, err := testNames.encodeDead(d)
+	m, err := testNames.encodeDead(d, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func FuzzEventRoundTrip(f *testing.F) {
 		e.Body = event.NewBody(event.Formats[int(format)%len(event.Formats)], body)
 		e.Original = event.NewBody(event.JSON, original)
 		w := &Work{Event: e, Sink: qk, Pipeline: qv, Route: v1, Hop: int(format)}
-		m, err := testNames.encodeWork(w)
+		m, err := testNames.encodeWork(w, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

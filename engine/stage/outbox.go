@@ -23,6 +23,8 @@ type outbox struct {
 	memory   *memory
 	released []uint64
 	gone     []string
+
+	done func() // told when everything is durable, or nobody waits for that any more
 }
 
 // lasting tells whether more comes of it than deliveries and dead letters.
@@ -61,6 +63,7 @@ func (o *outbox) publish(b *bus.Bus) []handOver {
 	if planted.EarlyAck {
 		o.acknowledge()
 	}
+	o.done = b.HandingOver()
 	sent := make([]handOver, 0, len(o.work)+len(o.dead)+len(o.held))
 	for _, w := range o.work {
 		sent = append(sent, handOver{work: w})
@@ -89,6 +92,7 @@ const (
 // When ctx ends first it returns false, and the messages stay unacknowledged and
 // come again after a restart.
 func (s *Shared) settle(ctx context.Context, o *outbox, sent []handOver) bool {
+	defer o.done()
 	for wait := publishAgainFirst; len(sent) > 0; wait = min(2*wait, publishAgainMax) {
 		failed, err := s.await(ctx, o, sent)
 		if err == nil {
