@@ -2,6 +2,7 @@ package bus
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -317,14 +318,24 @@ func TestHandOversOfEventsThatAreNotHandled(t *testing.T) {
 func TestHandOversOfAPipelineThatIsMadeAnew(t *testing.T) {
 	b := open(t, t.TempDir())
 	start(t, b)
-	w := works(1, 1)[0]
 	for range 2 {
-		consume(t, b, w.Pipeline, EventsConsumerOptions{StartSequence: 1})
-		if ack, err := b.Hand(w).Wait(soon(t)); err != nil || ack.Duplicate {
-			t.Errorf("%+v, %v", ack, err)
+		consume(t, b, "orders", EventsConsumerOptions{StartSequence: 1})
+		for stream, handOver := range handOversOf(b, 1) {
+			if ack, err := handOver().Wait(soon(t)); err != nil || ack.Duplicate {
+				t.Errorf("%s: %+v, %v", stream, ack, err)
+			}
+			onlyOnce(t, b, handOver)
 		}
-		onlyOnce(t, b, func() *Pending { return b.Hand(w) })
-		if err := b.DeleteEventsConsumer(soon(t), w.Pipeline); err != nil {
+		var names []string
+		err := b.HeldMarks(soon(t), "orders", func(m HeldMark) bool {
+			names = append(names, m.Name)
+			return true
+		})
+		want := (&Held{Event: order(1), Pipeline: "orders"}).Name()
+		if err != nil || !slices.Equal(slices.Compact(names), []string{want}) {
+			t.Errorf("held are %v, %v; want %s", names, err, want)
+		}
+		if err := b.DeleteEventsConsumer(soon(t), "orders"); err != nil {
 			t.Fatal(err)
 		}
 	}

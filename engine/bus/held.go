@@ -42,7 +42,24 @@ type HeldMark struct {
 	Until    time.Time
 }
 
-func (n names) encodeHeld(h *Held) (*nats.Msg, error) {
+// heldID is the id of a held event of a pipeline that was made at a time: its name,
+// and before it what tells the pipeline from an earlier one. No name begins like that.
+func heldID(h *Held, made int64) string {
+	if made == 0 {
+		return h.Name()
+	}
+	return "@" + strconv.FormatInt(made, 36) + "/" + h.Name()
+}
+
+// heldName is the name in such an id.
+func heldName(id string) string {
+	if rest, ok := strings.CutPrefix(id, "@"); ok {
+		_, id, _ = strings.Cut(rest, "/")
+	}
+	return id
+}
+
+func (n names) encodeHeld(h *Held, made int64) (*nats.Msg, error) {
 	d := newDraft()
 	if err := d.event(h.Event); err != nil {
 		return nil, err
@@ -54,7 +71,7 @@ func (n names) encodeHeld(h *Held) (*nats.Msg, error) {
 	d.fields.time(fldSince, h.Since)
 	d.fields.integer(fldAttempts, h.Attempts)
 	d.fields.text(fldCause, h.Cause)
-	return d.message(n.heldSubject(h), h.Name()), nil
+	return d.message(n.heldSubject(h), heldID(h, made)), nil
 }
 
 func decodeHeld(m *found) (*Held, error) {
@@ -74,7 +91,7 @@ func decodeHeld(m *found) (*Held, error) {
 // Hold sends an event to the held stream. Holding the same event at the same
 // step again does nothing.
 func (b *Bus) Hold(h *Held) *Pending {
-	m, err := b.names.encodeHeld(h)
+	m, err := b.names.encodeHeld(h, b.ledger.madeAt(h.Pipeline))
 	if err == nil && len(m.Data) > b.options.largest()-maxHeaders {
 		err = fmt.Errorf("it takes %d bytes, %d are possible", len(m.Data), b.options.largest()-maxHeaders)
 	}
@@ -90,7 +107,7 @@ func (b *Bus) HeldMarks(ctx context.Context, pipeline string, yield func(HeldMar
 	return b.scan(ctx, b.names.held(), query{Subject: subject}, func(m *found) bool {
 		f := read(m.header, m.data)
 		return yield(HeldMark{
-			Sequence: m.sequence, Name: unescape(m.header.Get(nats.MsgIdHdr)), Cause: f.text(fldCause),
+			Sequence: m.sequence, Name: heldName(unescape(m.header.Get(nats.MsgIdHdr))), Cause: f.text(fldCause),
 			Until: f.time(fldUntil, f.text(fldUntil)),
 		})
 	})
