@@ -62,8 +62,7 @@ const (
 	// as much as is in use, which is little, or with large bodies much.
 	roomy = 96 << 20
 	// roomForScan is how many times what a collection has to look at may gather as
-	// well, up to mostRoom. Many small pieces, as the ids of some hundred thousand
-	// deliveries are, make collections dear.
+	// well, up to mostRoom. Many small pieces make collections dear.
 	roomForScan = 5
 	mostRoom    = 256 << 20
 	// The collector's percentage (GOGC) as Go has it, the lowest that is set, and

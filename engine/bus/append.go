@@ -65,9 +65,9 @@ func (b *Bus) Hand(w *Work) *Pending {
 }
 
 // Bury sends a dead letter to the dead stream. Burying the same again does
-// nothing. A dead letter that cannot be stored as it stands, because
-// its body cannot be written or has grown too large, is stored with the body as
-// it was received.
+// nothing. A dead letter that cannot be stored as it stands, because its body
+// cannot be written or has grown too large, is stored with the body as it was
+// received.
 func (b *Bus) Bury(d *Dead) *Pending {
 	made := b.ledger.madeAt(d.Pipeline)
 	m, err := b.names.encodeDead(d, made)

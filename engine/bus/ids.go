@@ -42,9 +42,9 @@ type ids struct {
 	writing sync.Mutex // one at a time
 }
 
-// idKey is what a second delivery of an event, or a second hand-over, is known by. It is short,
-// because it is kept in memory, and long enough that nobody finds a text with
-// the key of another's.
+// idKey is what a second delivery of an event is known by, or a second hand-over.
+// It is short, because it is kept in memory, and long enough that nobody finds a
+// text with the key of another's.
 type idKey [12]byte
 
 // stamp is when an id was remembered, in seconds since 1970: a small number.
